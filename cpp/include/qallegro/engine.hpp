@@ -1,0 +1,34 @@
+// What an engine must do. Engines that need a heavy library live in a shared library of their own that
+// `Potential` opens only when such an engine is asked for.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "qallegro/potential.hpp"
+
+namespace qallegro {
+
+/// A rectangular block of centre atoms. Strict locality makes every centre an independent problem, so a
+/// system of any size is a sequence of blocks. Unused slots carry a vector of length 2 r_max and type 0:
+/// the model is exactly zero there.
+struct Block {
+  std::int64_t n_centers = 0;                    ///< >= 2 (padding rows are isolated atoms of type 0)
+  std::int64_t n_slots = 0;                      ///< neighbors a centre, >= 2
+  const std::int64_t *center_types = nullptr;    ///< (n_centers)
+  const std::int64_t *neighbor_types = nullptr;  ///< (n_centers, n_slots)
+  const double *edge_vectors = nullptr;          ///< (n_centers, n_slots, 3) Å
+  double *per_atom_energy = nullptr;             ///< out (n_centers) eV
+  double *edge_gradients = nullptr;              ///< out (n_centers, n_slots, 3) dE/dv eV/Å
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual void evaluate(const Block &block) = 0;
+  virtual std::string description() const = 0;
+  /// Slots (centres times neighbors) that one block should hold at most on this engine and device.
+  virtual std::int64_t slots_per_block() const = 0;
+};
+
+}  // namespace qallegro
