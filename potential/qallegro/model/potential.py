@@ -1,0 +1,75 @@
+"""Energies, forces and virials. This is the one place that differentiates."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from qallegro.data.batch import Batch
+from qallegro.model.allegro import Allegro
+from qallegro.model.config import ModelConfig
+
+
+class Prediction(NamedTuple):
+    """What a potential says of a batch of B frames with N atoms, in eV and Å, float64."""
+
+    energy: Tensor  #: (B,) eV
+    per_atom_energy: Tensor  #: (N,) eV
+    forces: Tensor  #: (N, 3) eV/Å; NaN where forces were not asked for
+    virial: Tensor  #: (B, 3, 3) eV, -dE/d(strain); NaN where forces were not asked for
+
+
+class EdgeGradients(nn.Module):
+    """Per-atom energies and their derivatives with respect to edge vectors; scripted as it is by the exporter."""
+
+    def __init__(self, network: nn.Module, create_graph: bool = False) -> None:
+        super().__init__()
+        self.network = network
+        self.create_graph = create_graph
+
+    def forward(self, center_types: Tensor, neighbor_types: Tensor, edge_vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """Shapes and units as in `Allegro.forward`; returns per_atom_energy (N,) eV and edge gradients (N, K, 3) eV/Å."""
+        with torch.enable_grad():
+            edge_vectors = edge_vectors.detach().requires_grad_(True)
+            per_atom_energy = self.network(center_types, neighbor_types, edge_vectors)
+            gradients = torch.autograd.grad([per_atom_energy.sum()], [edge_vectors], create_graph=self.create_graph)[0]
+        assert gradients is not None  # narrows Optional for TorchScript
+        return per_atom_energy, gradients
+
+
+class Potential(nn.Module):
+    """A model with its hyperparameters.
+
+    Args:
+        config: hyperparameters; the network is built from them with torch's current random state (see `build_potential`).
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.network = Allegro(config)
+
+    def predict(self, batch: Batch, training: bool = False, forces: bool = True) -> Prediction:
+        """Energy, forces and virial of every frame.
+
+        With g_e = dE/dv_e for edge e = (i, j): F_i += g_e, F_j -= g_e, virial = -sum_e v_e (x) g_e.
+
+        Args:
+            batch: padded neighbor tables of B frames.
+            training: keep the graph, so that a loss on forces reaches the weights.
+            forces: False skips the derivative (sets with energies only).
+        """
+        neighbor_types = batch.types[batch.neighbors]
+        n_frames = batch.n_atoms.shape[0]
+        if forces:
+            per_atom_energy, gradients = EdgeGradients(self.network, training)(batch.types, neighbor_types, batch.edge_vectors)
+            atom_forces = gradients.sum(1).index_add(0, batch.neighbors.flatten(), gradients.flatten(0, 1), alpha=-1.0)
+            per_atom = -torch.einsum("nka,nkb->nab", batch.edge_vectors, gradients)
+            virial = per_atom.new_zeros(n_frames, 3, 3).index_add(0, batch.frame, per_atom)
+        else:
+            per_atom_energy = self.network(batch.types, neighbor_types, batch.edge_vectors)
+            atom_forces = torch.full_like(batch.forces, torch.nan)
+            virial = torch.full_like(batch.stress, torch.nan)
+        energy = per_atom_energy.new_zeros(n_frames).index_add(0, batch.frame, per_atom_energy)
+        result = Prediction(energy, per_atom_energy, atom_forces, virial)
+        return result if training else Prediction(*(t.detach() for t in result))
