@@ -7,6 +7,18 @@ from e3nn import o3
 from torch import Tensor, nn
 
 
+class _NextDegree(nn.Module):
+    """Y_l from Y_(l-1): a product with the unit vector, coupled to degree l."""
+
+    def __init__(self, coupling: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("coupling", coupling, persistent=False)
+
+    def forward(self, lower: Tensor, unit_vectors: Tensor) -> Tensor:
+        product = (lower.unsqueeze(-1) * unit_vectors.unsqueeze(-2)).flatten(1)
+        return torch.mm(product, self.coupling)
+
+
 class SphericalHarmonics(nn.Module):
     """Y_lm(v/|v|) for l = 0..l_max, "component" normalised: sum_m Y_lm^2 = 2l + 1.
 
@@ -16,7 +28,7 @@ class SphericalHarmonics(nn.Module):
     def __init__(self, l_max: int) -> None:
         super().__init__()
         self.l_max = l_max
-        couplings = []
+        steps = []
         probe = torch.tensor([[0.3, -0.5, 0.81]], dtype=torch.float64)
         probe = probe / probe.norm()
         lower = math.sqrt(3.0) * probe
@@ -24,9 +36,9 @@ class SphericalHarmonics(nn.Module):
             w3j = o3.wigner_3j(degree - 1, 1, degree, dtype=torch.float64).reshape(-1, 2 * degree + 1)
             raw = (lower.unsqueeze(-1) * probe.unsqueeze(-2)).reshape(1, -1) @ w3j
             exact = o3.spherical_harmonics(degree, probe, normalize=False, normalization="component")
-            couplings.append(w3j * float((raw * exact).sum() / (raw * raw).sum()))
+            steps.append(_NextDegree(w3j * float((raw * exact).sum() / (raw * raw).sum())))
             lower = exact
-        self.couplings = nn.ParameterList([nn.Parameter(c, requires_grad=False) for c in couplings])
+        self.steps = nn.ModuleList(steps)
 
     def forward(self, unit_vectors: Tensor) -> Tensor:
         """Args: unit_vectors (E, 3) float64. Returns (E, (l_max + 1)^2) float64."""
@@ -34,8 +46,7 @@ class SphericalHarmonics(nn.Module):
         if self.l_max > 0:
             y = unit_vectors * math.sqrt(3.0)
             ys.append(y)
-            for coupling in self.couplings:
-                product = (y.unsqueeze(-1) * unit_vectors.unsqueeze(-2)).flatten(1)
-                y = torch.mm(product, coupling)
+            for step in self.steps:
+                y = step(y, unit_vectors)
                 ys.append(y)
         return torch.cat(ys, 1)
