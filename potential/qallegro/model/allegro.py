@@ -138,9 +138,8 @@ class Allegro(nn.Module):
         y = self.spherical_harmonics(vectors / r.unsqueeze(1)).to(self.dtype).view(n, k, self.components)
         h = self.scalar_embed([self.radial_embed(x, pair_types)])
         w_tensor = self.tensor_embed([h])
-        projection = self.first_projection([h])
-        scalars = [projection[:, : self.features]]
-        w_environment = projection[:, self.features :]
+        first_scalars, w_environment = torch.split(self.first_projection([h]), [self.features, self.channels * self.degrees], 1)
+        scalars = [first_scalars]
         norm = self.environment_norm[center_types].to(self.dtype)
 
         chain = torch.empty(0, dtype=self.dtype, device=y.device)
@@ -149,8 +148,9 @@ class Allegro(nn.Module):
             chain = matrices if index == 0 else torch.matmul(chain, matrices)
             t = self.tensor_scalars(y, w_tensor, chain[:, :, :, 0])
             z = layer(scalars, t)
-            scalars.append(z[:, : self.features])
-            w_environment = z[:, self.features :]
+            if index < self.num_layers - 1:
+                z, w_environment = torch.split(z, [self.features, self.channels * self.degrees], 1)
+            scalars.append(z)
 
         edge_energy = self.readout(scalars).view(n, k)
         per_atom_energy = (edge_energy.sum(1) * norm * math.sqrt(0.5)).to(torch.float64)

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from qallegro.model.activation import activate
+
 
 class Linear(nn.Module):
     """y = concat(xs) (alpha W), W of shape (in, out) with W ~ U(-sqrt 3, sqrt 3), without forming the concatenation."""
@@ -18,12 +20,11 @@ class Linear(nn.Module):
 
     def forward(self, xs: list[Tensor]) -> Tensor:
         """Args: xs, tensors (E, width). Returns (E, out)."""
-        weight = self.weight * self.alpha
-        y = torch.mm(xs[0], weight[: self.widths[0]])
-        start = self.widths[0]
-        for x, width in zip(xs[1:], self.widths[1:]):  # noqa: B905 (TorchScript has no `strict`)
-            y = torch.addmm(y, x, weight[start : start + width])
-            start += width
+        # `split`, not slices: the derivative of a split is one concatenation, that of a slice fills a whole tensor with zeros.
+        weights = torch.split(self.weight * self.alpha, self.widths)
+        y = torch.mm(xs[0], weights[0])
+        for x, weight in zip(xs[1:], weights[1:]):  # noqa: B905 (TorchScript has no `strict`)
+            y = torch.addmm(y, x, weight)
         return y
 
 
@@ -67,14 +68,3 @@ class MLP(nn.Module):
         for layer in self.rest:
             y = layer([activate(y, self.nonlinearity)])
         return y
-
-
-def activate(x: Tensor, name: str) -> Tensor:
-    """Plain activation, x itself for "identity"."""
-    if name == "silu":
-        return nn.functional.silu(x)
-    if name == "mish":
-        return nn.functional.mish(x)
-    if name == "gelu":
-        return nn.functional.gelu(x)
-    return x

@@ -29,10 +29,13 @@ class EdgeGradients(nn.Module):
 
     def forward(self, center_types: Tensor, neighbor_types: Tensor, edge_vectors: Tensor) -> tuple[Tensor, Tensor]:
         """Shapes and units as in `Allegro.forward`; returns per_atom_energy (N,) eV and edge gradients (N, K, 3) eV/Å."""
-        with torch.enable_grad():
-            edge_vectors = edge_vectors.detach().requires_grad_(True)
-            per_atom_energy = self.network(center_types, neighbor_types, edge_vectors)
-            gradients = torch.autograd.grad([per_atom_energy.sum()], [edge_vectors], create_graph=self.create_graph)[0]
+        # Not `with torch.enable_grad()`: TorchScript lacks it, and callers may be under `no_grad`.
+        mode = torch.is_grad_enabled()
+        torch.set_grad_enabled(True)
+        edge_vectors = edge_vectors.detach().requires_grad_(True)
+        per_atom_energy = self.network(center_types, neighbor_types, edge_vectors)
+        gradients = torch.autograd.grad([per_atom_energy.sum()], [edge_vectors], create_graph=self.create_graph)[0]
+        torch.set_grad_enabled(mode)
         assert gradients is not None  # narrows Optional for TorchScript
         return per_atom_energy, gradients
 

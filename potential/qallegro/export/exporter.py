@@ -1,0 +1,156 @@
+"""`qallegro export`: from a checkpoint to one self-describing file that was read back and compared before it got its name."""
+
+import copy
+import os
+import platform
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors.torch import save as safetensors_bytes
+
+from qallegro.errors import ExportError
+from qallegro.export import verify
+from qallegro.export.record import RECORD_FILE, WEIGHTS_FILE, dump_record, make_record, read_record
+from qallegro.export.samples import make_samples
+from qallegro.model.checkpoint import load_model
+from qallegro.model.potential import EdgeGradients, Potential
+
+#: --format -> suffix of the file
+SUFFIXES = {"torchscript": ".qallegro.pth", "aoti": ".qallegro.pt2"}
+
+
+class Exported(NamedTuple):
+    """What an export gave."""
+
+    path: Path
+    record: dict[str, Any]
+    comparisons: list[verify.Comparison]
+
+
+def export_model(
+    model: str | Path,
+    output: str | Path | None = None,
+    *,
+    dtype: str | None = None,
+    format: str = "torchscript",
+    device: str = "cpu",
+) -> Exported:
+    """Export a checkpoint.
+
+    Args:
+        model: `model.pth`.
+        output: file to write; the checkpoint's name with `.qallegro.pth` or `.qallegro.pt2` if not given.
+        dtype: "float32" or "float64" network; as trained if not given.
+        format: "torchscript" or "aoti".
+        device: "cpu" or "cuda": where an AOTInductor package is to run (TorchScript files run on either).
+
+    Raises:
+        ModelError: the checkpoint cannot be read.
+        ExportError: a bad option, an unwritable place, or a file that does not agree with the model (then none is left).
+    """
+    if format not in SUFFIXES:
+        raise ExportError(f"`format` must be one of {sorted(SUFFIXES)}, got {format!r}")
+    if dtype not in (None, "float32", "float64"):
+        raise ExportError(f"`dtype` must be float32 or float64, got {dtype!r}")
+    if device != "cpu" and not torch.cuda.is_available():
+        raise ExportError(f"`device` must be present on this machine to compile for it, got {device!r} without CUDA; use `--device cpu`")
+    model = Path(model)
+    potential, provenance = load_model(model)
+    potential = with_dtype(potential, dtype or potential.config.dtype)
+    path = Path(output) if output is not None else model.with_name(model.name.removesuffix(".pth") + SUFFIXES[format])
+    if not path.name.endswith(SUFFIXES[format].rsplit(".", 1)[1]):
+        raise ExportError(f"output name must end in `{SUFFIXES[format]}` for format {format}, got `{path.name}`")
+    if path.resolve() == model.resolve():
+        raise ExportError(f"output must not be the checkpoint itself, got `{path}`; choose another name with -o")
+    if not path.parent.is_dir():
+        raise ExportError(f"folder of the output must exist, got `{path.parent}`; create it first")
+    return _write(potential, provenance, path, format, device)
+
+
+def with_dtype(potential: Potential, dtype: str) -> Potential:
+    """The same weights in a network of another precision, gradients of weights off."""
+    config = potential.config.model_copy(update={"dtype": dtype})
+    converted = Potential(config)
+    dtypes = {name: tensor.dtype for name, tensor in converted.state_dict().items()}
+    converted.load_state_dict({name: tensor.to(dtypes[name]) for name, tensor in potential.state_dict().items()})
+    return converted.requires_grad_(False).eval()
+
+
+def _write(potential: Potential, provenance: dict[str, Any], path: Path, format: str, device: str) -> Exported:
+    samples = make_samples(potential.config)
+    weights = {name: tensor.contiguous() for name, tensor in potential.network.state_dict().items()}
+    arguments = {
+        "kind": format,
+        "device": device,
+        "provenance": provenance,
+        "versions": _versions(),
+        "samples": verify.reference_results(potential, samples),
+        "tensors": {name: list(tensor.shape) for name, tensor in weights.items()},
+    }
+    suffix = "." + path.name.rsplit(".", 1)[1]
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{suffix}")
+
+    writer = _WRITERS[format](EdgeGradients(potential.network), temporary, device)
+    try:
+        # The record holds the outcome of the comparison, so the file is compared once without it and once more as it stays.
+        comparisons = verify.compare(writer({}), potential, samples, device)
+        verification = {
+            "against": "eager model of the same dtype, same weights",
+            "energy_tolerance": verify.TOLERANCES[potential.config.dtype].energy,
+            "forces_tolerance": verify.TOLERANCES[potential.config.dtype].forces,
+            "samples": [c._asdict() for c in comparisons],
+        }
+        record = make_record(potential.config, verification=verification, **arguments)
+        verify.compare(
+            writer({RECORD_FILE: dump_record(record), WEIGHTS_FILE: safetensors_bytes(weights)}), potential, samples, device
+        )
+        record = read_record(temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ExportError(f"output must be writable, got `{path}`: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return Exported(path, record, comparisons)
+
+
+def _torchscript_writer(module: EdgeGradients, path: Path, device: str) -> Callable[[dict[str, Any]], verify.Function]:
+    from qallegro.export.torchscript import TorchScriptFunction, write_torchscript
+
+    def write(extra: dict[str, Any]) -> verify.Function:
+        write_torchscript(module, path, extra)
+        return TorchScriptFunction(path, device)
+
+    return write
+
+
+def _aoti_writer(module: EdgeGradients, path: Path, device: str) -> Callable[[dict[str, Any]], verify.Function]:
+    from qallegro.export.aoti import AOTIFunction, add_extra_files, compile_aoti
+
+    def write(extra: dict[str, Any]) -> verify.Function:
+        if not path.exists():
+            compile_aoti(copy.deepcopy(module).to(device), path, device)
+        add_extra_files(path, extra)
+        return AOTIFunction(path)
+
+    return write
+
+
+_WRITERS = {"torchscript": _torchscript_writer, "aoti": _aoti_writer}
+
+
+def _versions() -> dict[str, str]:
+    try:
+        own = version("qallegro")
+    except PackageNotFoundError:
+        from qallegro import __version__ as own
+    return {
+        "qallegro": own,
+        "torch": torch.__version__,
+        "e3nn": version("e3nn"),
+        "python": platform.python_version(),
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
