@@ -31,4 +31,16 @@ class Engine {
   virtual std::int64_t slots_per_block() const = 0;
 };
 
+/// What a factory gets: the file, what it says of itself, and how to run it.
+struct EngineRequest {
+  std::string engine;  ///< "torchscript" or "aoti", never "auto"
+  Record record;
+  Options options;     ///< `threads` is at least 1, the form of `device` has been checked
+};
+
+/// Every engine library exports a function of this type; it throws `Error`, and the caller owns the engine.
+/// The name carries the version of this header, so that libraries of different versions never meet.
+using EngineFactory = Engine *(const EngineRequest &);
+inline constexpr const char *engine_factory_name = "qallegro_make_engine_v1";
+
 }  // namespace qallegro

@@ -66,6 +66,7 @@ struct Record {
   std::string path;
   std::string format;                        ///< "torchscript" or "aoti"
   std::string dtype;                         ///< of the network: "float32" or "float64"
+  std::string device;                        ///< "cpu" or "cuda": where the file was made for (binding for "aoti")
   std::vector<std::string> atom_types;       ///< chemical symbols in type order
   double r_max = 0.0;                        ///< Å, the largest cutoff
   std::vector<double> cutoffs;               ///< (nt, nt) Å, [center * nt + neighbor]

@@ -1,0 +1,13 @@
+// The engines of this runtime: one row of a table each.
+#pragma once
+
+#include <memory>
+
+#include "qallegro/engine.hpp"
+
+namespace qallegro {
+
+/// Starts the engine that `options` ask for, or with "auto" the first that runs the file's kind. Throws `Error`.
+std::unique_ptr<Engine> make_engine(const Record &record, const Options &options);
+
+}  // namespace qallegro

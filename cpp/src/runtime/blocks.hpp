@@ -1,0 +1,47 @@
+// From edges to rectangular padded blocks of centre atoms (docs/architecture.md, "Padded neighbor tables").
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "qallegro/engine.hpp"
+#include "qallegro/potential.hpp"
+
+namespace qallegro {
+
+/// The edges of one evaluation that lie inside their cutoffs, and the order in which their centres are packed.
+struct EdgeSelection {
+  std::vector<std::int64_t> edges;      ///< indices into the EdgeList, row after row
+  std::vector<std::int64_t> first;      ///< (n_centers + 1) into `edges`
+  std::vector<std::int64_t> order;      ///< rows by falling number of neighbors, ties in the caller's order
+  std::vector<std::int64_t> place;      ///< scratch of the sort
+  std::int64_t count(std::int64_t row) const { return first[row + 1] - first[row]; }
+};
+
+/// A run of `EdgeSelection::order` that is evaluated at once.
+struct BlockShape {
+  std::int64_t first_row = 0;
+  std::int64_t n_rows = 0;
+  std::int64_t n_slots = 0;
+  std::int64_t n_centers() const;       ///< rows and padding rows
+};
+
+/// Checks every index, type and vector, and keeps what is shorter than its cutoff. Throws `Error` that names the atoms.
+void select_edges(const EdgeList &edges, const Record &record, EdgeSelection &selection);
+
+/// Cuts the ordered rows so that no block of several rows exceeds `slots_per_block`.
+void cut_blocks(const EdgeSelection &selection, std::int64_t slots_per_block, std::vector<BlockShape> &blocks);
+
+/// Owner of one block's arrays; they only grow, so that a run in its stride allocates nothing.
+class BlockBuffers {
+ public:
+  /// Fills the arrays; the block stays valid until the next call.
+  const Block &pack(const EdgeList &edges, const Record &record, const EdgeSelection &selection, const BlockShape &shape);
+
+ private:
+  Block block_;
+  std::vector<std::int64_t> center_types_, neighbor_types_;
+  std::vector<double> edge_vectors_, per_atom_energy_, edge_gradients_;
+};
+
+}  // namespace qallegro
