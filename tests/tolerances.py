@@ -1,0 +1,22 @@
+"""Named tolerances, by network precision, each with its reason."""
+
+from typing import NamedTuple
+
+
+class ModelTolerance(NamedTuple):
+    """Two ways to the same number."""
+
+    energy: float  #: relative, per-atom energies against their largest
+    forces: float  #: eV/Å, absolute
+    stress: float  #: eV/Å^3, absolute
+
+
+#: float64: a few hundred roundings of sums done in another order; float32: rounding of activations of order one through a dozen maps
+PARITY = {"float64": ModelTolerance(1e-12, 1e-10, 1e-12), "float32": ModelTolerance(5e-6, 5e-5, 5e-6)}
+
+#: Central differences of step 1e-4 Å in float64: error of order step^2 times a third derivative of about 1e3 eV/Å^3
+FINITE_DIFFERENCE_STEP = 1e-4
+FINITE_DIFFERENCE_FORCES = 2e-5
+
+#: Sum of all forces: one rounding for each of some 1e3 edges
+NET_FORCE = {"float64": 1e-11, "float32": 1e-4}
