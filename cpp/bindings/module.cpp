@@ -13,13 +13,24 @@ namespace py = pybind11;
 
 namespace {
 
-// Without forcecast, an array whose values could change (int64 to int32, float to int) is refused by pybind11.
 template <class T>
-using Array = py::array_t<T, py::array::c_style>;
+using Array = py::array_t<T, py::array::c_style | py::array::forcecast>;
+
+// Real numbers of any width become float64; whole numbers are never converted, since a narrower type could change them.
+template <class T>
+Array<T> array(const py::object &value, const char *name) {
+  const py::array given = py::array::ensure(value);
+  if (!given) PyErr_Clear();
+  const bool number = given && std::string("fiu").find(given.dtype().kind()) != std::string::npos;
+  if (!number || (std::is_integral_v<T> && !given.dtype().equal(py::dtype::of<T>())))
+    throw qallegro::Error(std::string("`") + name + "` must be an array of " + std::string(py::str(static_cast<py::object>(py::dtype::of<T>()))) + ", it is " +
+                          (given ? "one of " + std::string(py::str(static_cast<py::object>(given.dtype()))) : std::string("none")));
+  return Array<T>(given);
+}
 
 template <class T>
-void check_shape(const Array<T> &array, const std::vector<std::int64_t> &shape, const char *name) {
-  const std::vector<std::int64_t> actual(array.shape(), array.shape() + array.ndim());
+void check_shape(const Array<T> &checked, const std::vector<std::int64_t> &shape, const char *name) {
+  const std::vector<std::int64_t> actual(checked.shape(), checked.shape() + checked.ndim());
   if (actual == shape) return;
   const auto shown = [](const std::vector<std::int64_t> &sizes) {
     std::string text;
@@ -30,17 +41,17 @@ void check_shape(const Array<T> &array, const std::vector<std::int64_t> &shape, 
 }
 
 template <class T>
-std::int64_t rows(const Array<T> &array, const char *name) {
-  if (array.ndim() == 0) throw qallegro::Error(std::string("`") + name + "` must be an array, it is a number");
-  return array.shape(0);
+std::int64_t rows(const Array<T> &counted, const char *name) {
+  if (counted.ndim() == 0) throw qallegro::Error(std::string("`") + name + "` must be an array, it is a number");
+  return counted.shape(0);
 }
 
 py::object parsed(const qallegro::Record &record) { return py::module_::import("json").attr("loads")(record.json); }
 
 Array<double> zeros(std::vector<py::ssize_t> shape) {
-  Array<double> array(std::move(shape));
-  std::fill_n(array.mutable_data(), array.size(), 0.0);
-  return array;
+  Array<double> filled(std::move(shape));
+  std::fill_n(filled.mutable_data(), filled.size(), 0.0);
+  return filled;
 }
 
 struct Wanted {
@@ -72,9 +83,9 @@ class Output {
 
  private:
   double *add(const char *name, std::vector<py::ssize_t> shape) {
-    Array<double> array = zeros(std::move(shape));
-    arrays_[name] = array;
-    return array.mutable_data();
+    Array<double> filled = zeros(std::move(shape));
+    arrays_[name] = filled;
+    return filled.mutable_data();
   }
 
   py::dict arrays_;
@@ -103,9 +114,14 @@ class PyPotential {
 
   void reset_timings() { potential_.reset_timings(); }
 
-  py::dict evaluate(const Array<std::int32_t> &centers, const Array<std::int64_t> &first_edge, const Array<std::int32_t> &neighbors,
-                    const Array<double> &edge_vectors, const Array<std::int32_t> &atom_types, std::int64_t n_atoms, bool per_atom_virial,
+  py::dict evaluate(const py::object &given_centers, const py::object &given_first_edge, const py::object &given_neighbors,
+                    const py::object &given_edge_vectors, const py::object &given_atom_types, std::int64_t n_atoms, bool per_atom_virial,
                     bool per_atom_virial_centroid, bool edge_gradients) {
+    const auto centers = array<std::int32_t>(given_centers, "centers");
+    const auto first_edge = array<std::int64_t>(given_first_edge, "first_edge");
+    const auto neighbors = array<std::int32_t>(given_neighbors, "neighbors");
+    const auto edge_vectors = array<double>(given_edge_vectors, "edge_vectors");
+    const auto atom_types = array<std::int32_t>(given_atom_types, "atom_types");
     const std::int64_t n_centers = rows(centers, "centers"), n_edges = rows(neighbors, "neighbors");
     check_shape(centers, {n_centers}, "centers");
     check_shape(neighbors, {n_edges}, "neighbors");
@@ -126,10 +142,16 @@ class PyPotential {
     return output.finished();
   }
 
-  py::dict evaluate_pairs(const Array<double> &positions, const Array<double> &cell, const Array<std::int32_t> &pairs,
-                          const Array<std::int32_t> &shifts, const Array<std::int32_t> &atom_types,
-                          const std::optional<Array<std::int64_t>> &first_edge, bool per_atom_virial, bool per_atom_virial_centroid,
-                          bool edge_gradients) {
+  py::dict evaluate_pairs(const py::object &given_positions, const py::object &given_cell, const py::object &given_pairs,
+                          const py::object &given_shifts, const py::object &given_atom_types, const py::object &given_first_edge,
+                          bool per_atom_virial, bool per_atom_virial_centroid, bool edge_gradients) {
+    const auto positions = array<double>(given_positions, "positions");
+    const auto cell = array<double>(given_cell, "cell");
+    const auto pairs = array<std::int32_t>(given_pairs, "pairs");
+    const auto shifts = array<std::int32_t>(given_shifts, "shifts");
+    const auto atom_types = array<std::int32_t>(given_atom_types, "atom_types");
+    std::optional<Array<std::int64_t>> first_edge;
+    if (!given_first_edge.is_none()) first_edge = array<std::int64_t>(given_first_edge, "first_edge");
     const std::int64_t n_atoms = rows(positions, "positions"), n_pairs = rows(pairs, "pairs");
     check_shape(positions, {n_atoms, 3}, "positions");
     check_shape(cell, {3, 3}, "cell");

@@ -1,0 +1,75 @@
+"""The qallegro C++ runtime: read an exported file, evaluate edges. Units eV, Å, eV/Å."""
+
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+class Error(RuntimeError):
+    """Any failure of the runtime; the text names quantity, rule, value and remedy."""
+
+class Results(TypedDict, total=False):
+    """What an evaluation returns; the last three only where they were asked for."""
+
+    energy: float  # eV
+    per_atom_energy: NDArray[np.float64]  # (n_atoms,) eV
+    forces: NDArray[np.float64]  # (n_atoms, 3) eV/Å
+    virial: NDArray[np.float64]  # (3, 3) eV, -sum v (x) dE/dv; stress = -virial / volume
+    per_atom_virial: NDArray[np.float64]  # (n_atoms, 3, 3) eV, half of an edge's virial to each of its atoms
+    per_atom_virial_centroid: NDArray[np.float64]  # (n_atoms, 3, 3) eV, an edge's virial to its neighbor atom
+    edge_gradients: NDArray[np.float64]  # (n_edges, 3) dE/dv, eV/Å, in the caller's order of edges
+
+class Timings(TypedDict):
+    """Seconds and counts since the last reset."""
+
+    pack: float
+    engine: float
+    scatter: float
+    evaluations: int
+    edges: int
+    slots: int
+
+class Potential:
+    """An exported file and the engine that runs it.
+
+    `engine` is "auto", "torchscript" or "aoti"; `device` "cpu", "cuda", "cuda:N" or "auto"; `threads` 0 means OMP_NUM_THREADS,
+    else 1; "cuda" takes the device `local_rank` modulo their number. Evaluations release the interpreter lock and follow one another.
+    """
+
+    def __init__(self, path: str, engine: str = "auto", device: str = "cpu", threads: int = 0, local_rank: int = 0) -> None: ...
+    @property
+    def record(self) -> dict[str, Any]: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def timings(self) -> Timings: ...
+    def reset_timings(self) -> None: ...
+    def evaluate(
+        self,
+        centers: NDArray[np.int32],  # (n_centers,)
+        first_edge: NDArray[np.int64],  # (n_centers + 1,), edges of row c: first_edge[c] .. first_edge[c + 1]
+        neighbors: NDArray[np.int32],  # (n_edges,)
+        edge_vectors: NDArray[np.float64],  # (n_edges, 3) r_neighbor - r_center, Å
+        atom_types: NDArray[np.int32],  # (n_atoms,) index into record["atom_types"]
+        n_atoms: int,
+        want_per_atom_virial: bool = False,
+        want_per_atom_virial_centroid: bool = False,
+        want_edge_gradients: bool = False,
+    ) -> Results:
+        """Energies of the centers and forces on all atoms. Raises Error."""
+    def evaluate_pairs(
+        self,
+        positions: NDArray[np.float64],  # (n_atoms, 3) Å
+        cell: NDArray[np.float64],  # (3, 3) Å, rows are the lattice vectors
+        pairs: NDArray[np.int32],  # (n_pairs, 2), every pair in both directions
+        shifts: NDArray[np.int32],  # (n_pairs, 3), the vector of a pair is r_j - r_i + shift @ cell
+        atom_types: NDArray[np.int32],  # (n_atoms,)
+        first_edge: NDArray[np.int64] | None = None,  # (n_atoms + 1,) where the pairs are sorted by i: saves a sort
+        want_per_atom_virial: bool = False,
+        want_per_atom_virial_centroid: bool = False,
+        want_edge_gradients: bool = False,
+    ) -> Results:
+        """Energies and forces of a system whose every atom is a center; pairs beyond their cutoff are allowed. Raises Error."""
+
+def read_record(path: str) -> dict[str, Any]:
+    """The record of an exported file, without starting an engine. Raises Error."""
