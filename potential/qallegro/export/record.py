@@ -13,7 +13,7 @@ FORMAT = "qallegro"
 FORMAT_VERSION = 1
 RECORD_FILE = "qallegro.json"
 WEIGHTS_FILE = "weights.safetensors"
-UNITS = {"energy": "eV", "length": "angstrom", "force": "eV/angstrom", "virial": "eV"}
+UNITS = {"energy": "eV", "length": "angstrom", "force": "eV/angstrom"}
 
 
 def make_record(
