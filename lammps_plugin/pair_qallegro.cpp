@@ -1,0 +1,167 @@
+#include "pair_qallegro.h"
+
+#include <array>
+#include <exception>
+
+#include "atom.h"
+#include "comm.h"
+#include "error.h"
+#include "force.h"
+#include "memory.h"
+#include "neigh_list.h"
+#include "neighbor.h"
+#include "update.h"
+
+#include "full_list_request.h"
+
+using namespace LAMMPS_NS;
+
+namespace {
+
+// Positions of LAMMPS's virial components in a row-major (3, 3) tensor.
+constexpr std::array<int, 6> kSymmetric = {0, 4, 8, 1, 2, 5};           // xx yy zz xy xz yz
+constexpr std::array<int, 9> kFull = {0, 4, 8, 1, 2, 5, 3, 6, 7};       // xx yy zz xy xz yz yx zx zy
+
+double *zeroed(std::vector<double> &buffer, std::size_t size) {
+  buffer.assign(size, 0.0);
+  return buffer.data();
+}
+
+}  // namespace
+
+PairQAllegro::PairQAllegro(LAMMPS *lmp) : Pair(lmp) {
+  single_enable = 0;
+  restartinfo = 1;
+  one_coeff = 1;
+  manybody_flag = 1;
+  reinitflag = 0;
+  unit_convert_flag = utils::get_supported_conversions(utils::ENERGY);
+  // The virial is summed over edges, which costs nothing extra and gives the per-atom tensors the same way.
+  no_virial_fdotr_compute = 1;
+  centroidstressflag = CENTROID_AVAIL;
+  nextra = 1;
+  pvector = &n_edges_;
+}
+
+PairQAllegro::~PairQAllegro() {
+  pvector = nullptr;
+  if (allocated) {
+    memory->destroy(setflag);
+    memory->destroy(cutsq);
+  }
+}
+
+void PairQAllegro::compute(int eflag, int vflag) {
+  ev_init(eflag, vflag);
+
+  qallegro::Results results;
+  std::string failure;
+  try {
+    const qallegro::EdgeList edges = edges_.collect(*atom, *list);
+    n_edges_ = static_cast<double>(edges.first_edge[edges.n_centers]);
+    const auto n = static_cast<std::size_t>(edges.n_atoms);
+    results.forces = zeroed(forces_, 3 * n);
+    if (eflag_atom) results.per_atom_energy = zeroed(per_atom_energy_, n);
+    if (vflag_atom) results.per_atom_virial = zeroed(per_atom_virial_, 9 * n);
+    if (cvflag_atom) results.per_atom_virial_centroid = zeroed(per_atom_virial_centroid_, 9 * n);
+    potential_->evaluate(edges, results);
+  } catch (const std::exception &reason) {
+    failure = reason.what();
+  }
+  // Other ranks may be fine, so this is no collective error.
+  if (!failure.empty())
+    error->one(FLERR, "pair_style qallegro: step " + std::to_string(update->ntimestep) + ", rank " + std::to_string(comm->me) +
+                          ": " + failure);
+  add_results(results);
+}
+
+void PairQAllegro::add_results(const qallegro::Results &results) {
+  const int n_atoms = atom->nlocal + atom->nghost;
+  double **f = atom->f;
+  for (int i = 0; i < n_atoms; ++i)
+    for (int a = 0; a < 3; ++a) f[i][a] += energy_unit_ * forces_[3 * i + a];
+
+  if (eflag_global) eng_vdwl += energy_unit_ * results.energy;
+  if (vflag_global)
+    for (int c = 0; c < 6; ++c) virial[c] += energy_unit_ * results.virial[kSymmetric[c]];
+  if (eflag_atom)
+    for (int i = 0; i < n_atoms; ++i) eatom[i] += energy_unit_ * per_atom_energy_[i];
+  if (vflag_atom)
+    for (int i = 0; i < n_atoms; ++i)
+      for (int c = 0; c < 6; ++c) vatom[i][c] += energy_unit_ * per_atom_virial_[9 * i + kSymmetric[c]];
+  if (cvflag_atom)
+    for (int i = 0; i < n_atoms; ++i)
+      for (int c = 0; c < 9; ++c) cvatom[i][c] += energy_unit_ * per_atom_virial_centroid_[9 * i + kFull[c]];
+}
+
+void PairQAllegro::init_style() {
+  check_system();
+  if (record_.atom_types.empty()) choose_model(path_, names_);
+  check_neighbor_settings();
+  energy_unit_ = 1.0;
+  if (std::string(update->unit_style) == "real") energy_unit_ = utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL);
+  if (!potential_) start_engine();
+  request_full_list(*neighbor, *this, instance_me);
+}
+
+double PairQAllegro::init_one(int i, int j) {
+  const qallegro::TypeMap &types = edges_.types();
+  const int a = types.model_type[i];
+  const int b = types.model_type[j];
+  if (a == qallegro::TypeMap::kLeftOut || b == qallegro::TypeMap::kLeftOut) return 0.0;
+  return MAX(types.cutoff(a, b), types.cutoff(b, a));
+}
+
+int PairQAllegro::node_local_rank() const {
+#ifdef MPI_STUBS
+  return 0;
+#else
+  MPI_Comm node;
+  int rank = 0;
+  MPI_Comm_split_type(world, MPI_COMM_TYPE_SHARED, comm->me, MPI_INFO_NULL, &node);
+  MPI_Comm_rank(node, &rank);
+  MPI_Comm_free(&node);
+  return rank;
+#endif
+}
+
+void PairQAllegro::start_engine() {
+  options_.local_rank = node_local_rank();
+  std::string failure;
+  try {
+    potential_ = std::make_unique<qallegro::Potential>(path_, options_);
+  } catch (const std::exception &reason) {
+    failure = reason.what();
+  }
+  fail_together(failure);
+  if (comm->me != 0) return;
+  std::string species;
+  for (const std::string &symbol : record_.atom_types) species += " " + symbol;
+  utils::logmesg(lmp, "pair_style qallegro: " + path_ + "\n  " + potential_->description() + "\n  r_max " +
+                          std::to_string(record_.r_max) + " Angstrom, species" + species + "\n");
+}
+
+void PairQAllegro::fail_together(const std::string &reason) const {
+  // Each rank reads the file itself; the first one that failed speaks for all, so that none waits for the others for ever.
+  int first = reason.empty() ? comm->nprocs : comm->me;
+  MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, world);
+  if (first == comm->nprocs) return;
+  int length = static_cast<int>(reason.size());
+  MPI_Bcast(&length, 1, MPI_INT, first, world);
+  std::string text = reason;
+  text.resize(length);
+  MPI_Bcast(&text[0], length, MPI_CHAR, first, world);
+  error->all(FLERR, "pair_style qallegro: " + text);
+}
+
+void *PairQAllegro::extract(const char *name, int &dim) {
+  if (std::string(name) != "r_max") return nullptr;
+  dim = 0;
+  return &record_.r_max;
+}
+
+double PairQAllegro::memory_usage() {
+  const std::size_t n = forces_.capacity() + per_atom_energy_.capacity() + per_atom_virial_.capacity() +
+                        per_atom_virial_centroid_.capacity();
+  return Pair::memory_usage() + edges_.memory_usage() + static_cast<double>(n * sizeof(double));
+}

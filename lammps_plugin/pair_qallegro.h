@@ -1,0 +1,61 @@
+// LAMMPS pair style `qallegro`: Allegro potentials from an exported qallegro file.
+//
+//   pair_style qallegro [engine NAME] [device NAME] [threads N]
+//   pair_coeff * * FILE NAME...        one chemical symbol or NULL for each LAMMPS type
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pair.h"
+
+#include "lammps_edges.h"
+#include "qallegro/potential.hpp"
+
+namespace LAMMPS_NS {
+
+class PairQAllegro : public Pair {
+ public:
+  explicit PairQAllegro(class LAMMPS *);
+  ~PairQAllegro() override;
+
+  void compute(int eflag, int vflag) override;
+  void settings(int narg, char **arg) override;
+  void coeff(int narg, char **arg) override;
+  void init_style() override;
+  double init_one(int i, int j) override;
+
+  void write_restart(FILE *fp) override;
+  void read_restart(FILE *fp) override;
+  void write_restart_settings(FILE *fp) override;
+  void read_restart_settings(FILE *fp) override;
+
+  /// `r_max`: pointer to the largest cutoff of the model, Å.
+  void *extract(const char *name, int &dim) override;
+  double memory_usage() override;
+
+ private:
+  void allocate();
+  void choose_model(const std::string &path, const std::vector<std::string> &names);
+  void map_types();
+  void start_engine();
+  void check_system() const;
+  void check_neighbor_settings() const;
+  int node_local_rank() const;
+  void add_results(const qallegro::Results &results);
+  void fail_together(const std::string &reason) const;
+  template <typename Action> void together(Action &&action) const;
+
+  qallegro::Options options_;
+  std::string path_;                ///< of the exported file, absolute
+  std::vector<std::string> names_;  ///< by LAMMPS type, from 0
+  qallegro::Record record_;
+  std::unique_ptr<qallegro::Potential> potential_;
+  qallegro::LammpsEdges edges_;
+  double energy_unit_ = 1.0;        ///< one eV in LAMMPS's unit of energy
+  double n_edges_ = 0.0;            ///< of this rank; `compute pair` sums it over ranks
+  std::vector<double> forces_, per_atom_energy_, per_atom_virial_, per_atom_virial_centroid_;
+};
+
+}  // namespace LAMMPS_NS

@@ -1,0 +1,201 @@
+// The half of PairQAllegro that reads commands and restart files and checks them against the system.
+#include <cctype>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+
+#include "atom.h"
+#include "comm.h"
+#include "error.h"
+#include "force.h"
+#include "memory.h"
+#include "neighbor.h"
+#include "update.h"
+
+#include "pair_qallegro.h"
+#include "restart_values.h"
+
+using namespace LAMMPS_NS;
+
+namespace {
+
+std::string joined(const std::vector<std::string> &words) {
+  std::string line;
+  for (const std::string &word : words) line += (line.empty() ? "" : " ") + word;
+  return line;
+}
+
+std::string short_number(double value) {
+  std::string text = std::to_string(value);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.back() == '.') text.pop_back();
+  return text;
+}
+
+int positive_integer(const std::string &text) {
+  char *end = nullptr;
+  const long value = std::strtol(text.c_str(), &end, 10);
+  return (*end == '\0' && value >= 1 && value <= 4096) ? static_cast<int>(value) : 0;
+}
+
+}  // namespace
+
+void PairQAllegro::settings(int narg, char **arg) {
+  options_ = qallegro::Options();
+  potential_.reset();
+  for (int i = 0; i < narg; i += 2) {
+    const std::string keyword = arg[i];
+    if (keyword != "engine" && keyword != "device" && keyword != "threads")
+      error->all(FLERR, "pair_style qallegro: keywords are `engine`, `device` and `threads`, received `" + keyword +
+                            "`; the model file belongs to pair_coeff");
+    if (i + 1 == narg)
+      error->all(FLERR, "pair_style qallegro: keyword `" + keyword + "` must be followed by a value, received nothing; write for " +
+                            "example `pair_style qallegro device cpu`");
+    const std::string value = arg[i + 1];
+    if (keyword == "engine") options_.engine = value;
+    if (keyword == "device") options_.device = value;
+    if (keyword == "threads") {
+      options_.threads = positive_integer(value);
+      if (options_.threads == 0)
+        error->all(FLERR, "pair_style qallegro: `threads` must be a whole number from 1 to 4096, received `" + value +
+                              "`; leave it out for one thread a rank");
+    }
+  }
+}
+
+void PairQAllegro::coeff(int narg, char **arg) {
+  if (!allocated) allocate();
+  const std::string usage = "write `pair_coeff * * FILE` and one chemical symbol or NULL for each LAMMPS type";
+  if (narg < 3 || std::string(arg[0]) != "*" || std::string(arg[1]) != "*")
+    error->all(FLERR, "pair_coeff of qallegro must be given once for all types; " + usage);
+  const std::string given = arg[2];
+  const std::vector<std::string> names(arg + 3, arg + narg);
+  if (static_cast<int>(names.size()) != atom->ntypes)
+    error->all(FLERR, "pair_coeff of qallegro needs one name for each of the " + std::to_string(atom->ntypes) +
+                          " LAMMPS types, received " + std::to_string(names.size()) + " (" + joined(names) + "); " + usage);
+
+  // LAMMPS's own search: the folder of the run, then those of LAMMPS_POTENTIALS.
+  const std::string found = utils::get_potential_file_path(given);
+  fail_together(found.empty() ? "model file `" + given + "` must exist and be readable, nothing found in the working folder or in " +
+                                    "LAMMPS_POTENTIALS; check the path in pair_coeff"
+                              : std::string());
+  choose_model(std::filesystem::absolute(found).string(), names);
+}
+
+void PairQAllegro::choose_model(const std::string &path, const std::vector<std::string> &names) {
+  qallegro::Record record;
+  std::string failure;
+  try {
+    record = qallegro::read_record(path);
+  } catch (const std::exception &reason) {
+    failure = reason.what();
+  }
+  fail_together(failure);
+
+  qallegro::TypeMap map;
+  map.n_model_types = static_cast<int>(record.atom_types.size());
+  map.cutoffs = record.cutoffs;
+  map.model_type.assign(atom->ntypes + 1, qallegro::TypeMap::kLeftOut);
+  bool any = false;
+  for (int t = 1; t <= atom->ntypes; ++t) {
+    const std::string &name = names[t - 1];
+    if (name == "NULL") continue;
+    for (int m = 0; m < map.n_model_types; ++m)
+      if (record.atom_types[m] == name) map.model_type[t] = m;
+    if (map.model_type[t] == qallegro::TypeMap::kLeftOut)
+      error->all(FLERR, "pair_coeff of qallegro: each name must be a species of the model or NULL, received `" + name +
+                            "` for type " + std::to_string(t) + "; the model `" + path + "` knows " + joined(record.atom_types));
+    any = true;
+  }
+  if (!any)
+    error->all(FLERR, "pair_coeff of qallegro: at least one type must belong to the model, received only NULL; the model `" + path +
+                          "` knows " + joined(record.atom_types));
+
+  // On its own the style also owns the pairs of types left out (at no interaction); under hybrid these belong to other styles.
+  const bool alone = force->pair == this;
+  for (int i = 1; i <= atom->ntypes; ++i)
+    for (int j = i; j <= atom->ntypes; ++j)
+      setflag[i][j] = alone || (map.model_type[i] >= 0 && map.model_type[j] >= 0) ? 1 : 0;
+
+  path_ = path;
+  names_ = names;
+  record_ = std::move(record);
+  edges_.set_types(std::move(map));
+  potential_.reset();
+}
+
+void PairQAllegro::allocate() {
+  allocated = 1;
+  const int n = atom->ntypes + 1;
+  memory->create(setflag, n, n, "pair:setflag");
+  memory->create(cutsq, n, n, "pair:cutsq");
+  for (int i = 0; i < n; ++i)
+    for (int j = 0; j < n; ++j) {
+      setflag[i][j] = 0;
+      cutsq[i][j] = 0.0;
+    }
+}
+
+void PairQAllegro::check_system() const {
+  const std::string units = update->unit_style;
+  if (units != "metal" && units != "real")
+    error->all(FLERR, "pair_style qallegro: `units` must be metal or real, received `" + units +
+                          "`; write `units metal` at the top of the input");
+  if (!force->newton_pair)
+    error->all(FLERR, "pair_style qallegro: `newton` must be on for pairs, because forces on ghost atoms go back to their owners, " +
+                          std::string("received off; write `newton on` before the box is made"));
+}
+
+void PairQAllegro::check_neighbor_settings() const {
+  if (comm->cutghostuser > 0.0 && comm->cutghostuser < record_.r_max)
+    error->all(FLERR, "pair_style qallegro: the communication cutoff must be at least r_max of the model, " +
+                          short_number(record_.r_max) + " Angstrom, received " + short_number(comm->cutghostuser) +
+                          "; write `comm_modify cutoff " + short_number(record_.r_max + neighbor->skin) + "`");
+
+  const double *lj = force->special_lj;
+  const double *coul = force->special_coul;
+  const bool bonds = atom->nbonds > 0 && lj[1] == 0.0 && coul[1] == 0.0;
+  const bool angles = atom->nangles > 0 && lj[2] == 0.0 && coul[2] == 0.0;
+  const bool dihedrals = atom->ndihedrals > 0 && lj[3] == 0.0 && coul[3] == 0.0;
+  if (bonds || angles || dihedrals)
+    error->all(FLERR, std::string("pair_style qallegro: `special_bonds` must keep bonded pairs in the neighbor list, received a ") +
+                          "factor 0; write `special_bonds lj/coul 1 1 1`, or, beside a style that needs the zeros, " +
+                          "`special_bonds lj/coul 1e-50 1e-50 1e-50`");
+
+  const bool leaves_out = neighbor->nex_type || neighbor->nex_group || neighbor->nex_mol || neighbor->includegroup;
+  if (leaves_out && comm->me == 0)
+    error->warning(FLERR, std::string("pair_style qallegro: `neigh_modify` excludes pairs or atoms, so the model does not see whole ") +
+                              "environments; write `neigh_modify exclude none`, and freeze atoms with `fix setforce`");
+}
+
+void PairQAllegro::write_restart_settings(FILE *fp) {
+  write_text(fp, options_.engine);
+  write_text(fp, options_.device);
+  write_integer(fp, options_.threads);
+}
+
+void PairQAllegro::read_restart_settings(FILE *fp) {
+  const RestartReader reader{fp, world, comm->me, error};
+  options_ = qallegro::Options();
+  options_.engine = reader.text();
+  options_.device = reader.text();
+  options_.threads = reader.integer();
+}
+
+void PairQAllegro::write_restart(FILE *fp) {
+  write_restart_settings(fp);
+  write_text(fp, path_);
+  for (const std::string &name : names_) write_text(fp, name);
+}
+
+void PairQAllegro::read_restart(FILE *fp) {
+  read_restart_settings(fp);
+  allocate();
+  const RestartReader reader{fp, world, comm->me, error};
+  path_ = reader.text();
+  names_.clear();
+  for (int t = 1; t <= atom->ntypes; ++t) names_.push_back(reader.text());
+  // The file is opened when the run starts: until then pair_coeff may name another place.
+  for (int i = 1; i <= atom->ntypes; ++i)
+    for (int j = i; j <= atom->ntypes; ++j) setflag[i][j] = 1;
+}

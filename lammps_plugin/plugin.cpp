@@ -1,0 +1,39 @@
+// Registers pair style `qallegro` with the LAMMPS that opens this library
+// (https://docs.lammps.org/Developer_plugins.html).
+#include "lammps.h"
+#include "pair_qallegro.h"
+
+extern "C" {
+
+// The interface of LAMMPS's PLUGIN package, declared here because installed LAMMPS headers lack lammpsplugin.h.
+struct lammpsplugin_t {
+  const char *version;
+  const char *style;
+  const char *name;
+  const char *info;
+  const char *author;
+  union {
+    void *(*v1)(void *);
+    void *(*v2)(void *, int, char **);
+  } creator;
+  void *handle;
+};
+using lammpsplugin_regfunc = void (*)(lammpsplugin_t *, void *);
+
+__attribute__((visibility("default"))) void lammpsplugin_init(void *lmp, void *handle, void *regfunc);
+}
+
+static void *create_pair(void *lmp) { return new LAMMPS_NS::PairQAllegro(static_cast<LAMMPS_NS::LAMMPS *>(lmp)); }
+
+void lammpsplugin_init(void *lmp, void *handle, void *regfunc) {
+  // LAMMPS says so when it is not the version that the plugin was compiled for.
+  lammpsplugin_t plugin{};
+  plugin.version = QALLEGRO_LAMMPS_VERSION;
+  plugin.style = "pair";
+  plugin.name = "qallegro";
+  plugin.info = "Allegro potentials, pair style qallegro " QALLEGRO_VERSION;
+  plugin.author = "the qallegro authors";
+  plugin.creator.v1 = &create_pair;
+  plugin.handle = handle;
+  reinterpret_cast<lammpsplugin_regfunc>(regfunc)(&plugin, lmp);
+}
