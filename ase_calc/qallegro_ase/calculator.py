@@ -1,0 +1,169 @@
+"""The ASE calculator: data, units and errors of ASE on one side, pairs and results of a potential on the other."""
+
+import copy
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import ase
+import numpy as np
+from ase.calculators.calculator import Calculator, all_changes
+from ase.stress import full_3x3_to_voigt_6_stress
+
+from qallegro_ase.engines import open_potential
+from qallegro_ase.errors import EvaluationError, NoStressError, SetupError
+from qallegro_ase.species import SpeciesTable
+from qallegro_ase.structure import check_distances, check_geometry
+from qallegro_ase.verlet import PairList, VerletList
+
+
+class QAllegroCalculator(Calculator):
+    """Energies in eV, forces in eV/Å, stresses in eV/Å^3 (ASE's sign and Voigt order) from an Allegro model.
+
+    `energies` sum to `energy` (`free_energy` is the same number), `stresses` to `stress`. A stress per atom takes half of the virial
+    of each edge at either end, over the volume of the cell; as for every many-body potential, that is one choice among several.
+
+    Args:
+        model: an exported file, or a checkpoint `model.pth`, which needs the package qallegro.
+        engine: None for the fastest that runs the file; "torchscript" or "aoti" for exported files, "eager" for a checkpoint.
+        device: None for CUDA where there is one, else the CPU; "cpu", "cuda", "cuda:N".
+        skin: Å that the neighbor list reaches beyond the cutoff, so that it lasts until an atom has moved half of it; 0 for no reuse.
+        species: symbol in the structure -> species of the model, where the two are not called the same.
+        threads: CPU threads of this calculator; None for OMP_NUM_THREADS, else 1. torch's own settings are not touched.
+
+    Raises:
+        SetupError: a wrong file or option.
+        StructureError: on evaluation, for unknown species, a geometry that is not finite, atoms on top of one another, a missing cell.
+        EvaluationError: on evaluation, if the engine fails or the model returns no finite number.
+    """
+
+    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress", "stresses"]
+    ignored_changes = {"initial_charges", "initial_magmoms"}
+
+    def __init__(
+        self,
+        model: str | os.PathLike,
+        engine: str | None = None,
+        device: str | None = None,
+        skin: float = 1.0,
+        species: Mapping[str, str] | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self._potential = self._species = self._verlet = None
+        super().__init__(model=model, engine=engine, device=device, skin=skin, species=species, threads=threads)
+        self._open()
+
+    def set(self, **changes: Any) -> dict[str, Any]:
+        """Change arguments of the constructor; the next evaluation uses them.
+
+        Raises:
+            SetupError: an unknown name or a wrong value.
+        """
+        changed = super().set(**_checked(changes))
+        if changed:
+            self.reset()
+            self._verlet = self._species = None
+            if changed.keys() - {"skin", "species"}:
+                self._potential = None
+        return changed
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the model file says of itself: species, cutoffs, hyperparameters, provenance."""
+        return copy.deepcopy(self._open().record)
+
+    @property
+    def r_max(self) -> float:
+        """The largest cutoff in Å."""
+        return float(self._open().record["r_max"])
+
+    @property
+    def description(self) -> str:
+        """Engine, device, precision and threads in one line."""
+        return self._open().description
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Seconds and counts since the file was opened or options changed: neighbor list, packing, engine, scattering."""
+        potential = self._open()
+        return {"neighbor_list": self._verlet.seconds, "neighbor_list_builds": self._verlet.builds, **potential.timings}
+
+    def calculate(self, atoms: ase.Atoms | None = None, properties=("energy",), system_changes=tuple(all_changes)) -> None:
+        """See `ase.calculators.calculator.Calculator.calculate`."""
+        if system_changes:
+            self.results = {}
+        if atoms is not None:
+            self.atoms = atoms.copy()
+        atoms = self.atoms
+        potential = self._open()
+        check_geometry(atoms)
+        volume = abs(float(np.linalg.det(atoms.cell.array)))
+        if volume == 0.0 and not {"stress", "stresses"}.isdisjoint(properties):
+            raise NoStressError(f"a stress needs a volume, the cell is {atoms.cell.array.tolist()}; set three cell vectors with `set_cell`")
+        types = self._species.types(atoms.numbers)
+        pair_list = self._verlet.update(atoms)
+        per_atom = "stresses" in properties and volume > 0.0
+        try:
+            output = potential.evaluate_pairs(
+                np.ascontiguousarray(atoms.positions),
+                np.ascontiguousarray(atoms.cell.array),
+                pair_list.pairs,
+                pair_list.shifts,
+                types,
+                pair_list.first_edge,
+                want_per_atom_virial=per_atom,
+            )
+        except RuntimeError as error:  # of the runtime, and of the eager model
+            _refuse_coincident(atoms, pair_list)
+            raise EvaluationError(str(error)) from error
+        energy, energies, forces = output["energy"], output["per_atom_energy"], output["forces"]
+        self.results.update(energy=energy, free_energy=energy, energies=energies, forces=forces)
+        if volume > 0.0:
+            self.results["stress"] = full_3x3_to_voigt_6_stress(-output["virial"] / volume)
+        if per_atom:
+            self.results["stresses"] = full_3x3_to_voigt_6_stress(-output["per_atom_virial"] / volume)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The engine and the library of the neighbor list live outside of Python: a copy opens its own at its first use.
+        return self.__dict__ | {"_potential": None, "_species": None, "_verlet": None}
+
+    def _open(self) -> Any:
+        p = self.parameters
+        if self._potential is None:
+            self._potential = open_potential(p.model, p.engine, p.device, p.threads)
+        if self._verlet is None:
+            record = self._potential.record
+            self._species = SpeciesTable(record["atom_types"], p.species)
+            self._verlet = VerletList(float(record["r_max"]), float(p.skin), p.threads)
+        return self._potential
+
+
+def _checked(options: dict[str, Any]) -> dict[str, Any]:
+    """The options with an absolute path, so that a calculator works after a change of folder and in another process."""
+    known = ("model", "engine", "device", "skin", "species", "threads")
+    for name in options:
+        if name not in known:
+            raise SetupError(f"options of QAllegroCalculator are {', '.join(known)}, got {name!r}")
+    checked = dict(options)
+    if "model" in options:
+        try:
+            checked["model"] = os.path.abspath(os.path.expanduser(os.fspath(options["model"])))
+        except TypeError:
+            raise SetupError(f"`model` must be the path of a file, it is {options['model']!r}") from None
+    for name in ("engine", "device"):
+        if not isinstance(options.get(name), str | None):
+            raise SetupError(f"`{name}` must be a name or None, it is {options[name]!r}")
+    skin = options.get("skin", 0.0)
+    if isinstance(skin, bool) or not isinstance(skin, int | float | np.number) or not 0.0 <= skin < np.inf:
+        raise SetupError(f"`skin` must be a length in Å, 0 or more, it is {skin!r}; 0.5 to 1 suits molecular dynamics")
+    threads = options.get("threads")
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1):
+        raise SetupError(f"`threads` must be a whole number of 1 or more, or None for OMP_NUM_THREADS, it is {threads!r}")
+    return checked
+
+
+def _refuse_coincident(atoms: ase.Atoms, pair_list: PairList) -> None:
+    """Raise the error that names the two atoms, if an evaluation failed because of atoms on top of one another."""
+    first, second = pair_list.pairs.T
+    vectors = atoms.positions[second] - atoms.positions[first] + pair_list.shifts @ atoms.cell.array
+    check_distances(atoms, pair_list.pairs, pair_list.shifts, np.linalg.norm(vectors, axis=1))

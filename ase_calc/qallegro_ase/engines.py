@@ -1,0 +1,45 @@
+"""From a model file to something that evaluates pairs: the C++ runtime, or the model code where the file is a checkpoint."""
+
+import os
+import zipfile
+from typing import Any
+
+from qallegro_ase.errors import SetupError
+
+
+def open_potential(model: str, engine: str | None, device: str | None, threads: int | None) -> Any:
+    """Open `model` with the interface of `_runtime.Potential`.
+
+    Args:
+        model: an exported file, or a checkpoint `model.pth`.
+        engine: None for the fastest that runs the file, or its name; "eager" runs checkpoints, and nothing else does.
+        device: None for CUDA where the engine finds it, else the CPU; "cpu", "cuda", "cuda:N".
+        threads: None for OMP_NUM_THREADS, else 1.
+
+    Raises:
+        SetupError: a missing, truncated or foreign file, or an option that does not fit it.
+    """
+    options = {"engine": engine or "auto", "device": device or "auto"}
+    if is_checkpoint(model):
+        from qallegro_ase.eager import EagerPotential
+
+        return EagerPotential(model, threads=threads, **options)
+    try:
+        from qallegro_ase import _runtime
+    except ImportError as error:
+        raise SetupError(
+            f"exported files need the C++ runtime `qallegro_ase._runtime`, it cannot be imported: {error}; install qallegro anew with pip"
+        ) from error
+    try:
+        return _runtime.Potential(model, threads=threads or 0, **options)
+    except _runtime.Error as error:
+        raise SetupError(str(error)) from error
+
+
+def is_checkpoint(model: str) -> bool:
+    """Whether the file is one that `torch.save` wrote, rather than a program that `torch.jit.save` or AOTInductor wrote."""
+    if not os.path.isfile(model) or not zipfile.is_zipfile(model):
+        return False
+    with zipfile.ZipFile(model) as archive:
+        members = {name.partition("/")[2] for name in archive.namelist()}
+    return "data.pkl" in members and "constants.pkl" not in members and "extra/qallegro.json" not in members
