@@ -10,10 +10,13 @@ from qallegro.model.potential import EdgeGradients
 
 
 def write_torchscript(module: EdgeGradients, path: Path, extra_files: dict[str, bytes | str]) -> None:
-    """Script `module` (weights frozen) and save it with `extra_files` to `path`."""
+    """Script `module` and save it with `extra_files` to `path`.
+
+    Not frozen: freezing drops `detach` from the graph, so that results would carry a tape, and brings no speed.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # one deprecation warning a call, known and tested for
-        scripted = torch.jit.freeze(torch.jit.script(module.eval()))
+        scripted = torch.jit.script(module.eval().requires_grad_(False))
         torch.jit.save(scripted, str(path), _extra_files=extra_files)
 
 

@@ -41,7 +41,7 @@ def reference_results(potential: Potential, samples: list[Sample]) -> list[dict[
     entries = []
     for sample in samples:
         table, neighbors = padded_table(sample, potential.config.r_max)
-        energy, gradients = (t.detach() for t in module(*table))
+        energy, gradients = module(*table)
         entries.append(sample_entry(sample, potential.config, energy, forces_of(gradients, neighbors)))
     return entries
 
@@ -62,9 +62,9 @@ def compare(function: Function, potential: Potential, samples: list[Sample], dev
     tolerance = TOLERANCES[potential.config.dtype]
     results = []
     for name, atoms, table, neighbors in tables:
-        expected_energy, expected_gradients = (t.detach() for t in module(*table))
+        expected_energy, expected_gradients = module(*table)
         expected_forces = forces_of(expected_gradients, neighbors)
-        energy, gradients = (t.detach().cpu() for t in function(*(t.to(device) for t in table)))
+        energy, gradients = (t.cpu() for t in function(*(t.to(device) for t in table)))
         if energy.shape != expected_energy.shape or energy.dtype != torch.float64 or gradients.shape != expected_gradients.shape:
             raise ExportError(f"exported file must return float64 (N,) and (N, K, 3), got {energy.dtype} {tuple(energy.shape)} on `{name}`")
         forces = forces_of(gradients, neighbors)

@@ -37,6 +37,8 @@ class EdgeGradients(nn.Module):
         gradients = torch.autograd.grad([per_atom_energy.sum()], [edge_vectors], create_graph=self.create_graph)[0]
         torch.set_grad_enabled(mode)
         assert gradients is not None  # narrows Optional for TorchScript
+        if not self.create_graph:
+            per_atom_energy = per_atom_energy.detach()
         return per_atom_energy, gradients
 
 
