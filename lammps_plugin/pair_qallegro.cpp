@@ -65,6 +65,8 @@ void PairQAllegro::compute(int eflag, int vflag) {
     if (vflag_atom) results.per_atom_virial = zeroed(per_atom_virial_, 9 * n);
     if (cvflag_atom) results.per_atom_virial_centroid = zeroed(per_atom_virial_centroid_, 9 * n);
     potential_->evaluate(edges, results);
+  } catch (const qallegro::Error &reason) {
+    failure = reason.what() + lammps_ids(reason);
   } catch (const std::exception &reason) {
     failure = reason.what();
   }
@@ -73,6 +75,13 @@ void PairQAllegro::compute(int eflag, int vflag) {
     error->one(FLERR, "pair_style qallegro: step " + std::to_string(update->ntimestep) + ", rank " + std::to_string(comm->me) +
                           ": " + failure);
   add_results(results);
+}
+
+std::string PairQAllegro::lammps_ids(const qallegro::Error &reason) const {
+  std::string ids;
+  for (const int i : reason.atoms())
+    if (i >= 0 && atom->tag_enable) ids += (ids.empty() ? "" : ", ") + std::to_string(i) + " is id " + std::to_string(atom->tag[i]);
+  return ids.empty() ? ids : " (of the atom numbers above, " + ids + " in LAMMPS)";
 }
 
 void PairQAllegro::add_results(const qallegro::Results &results) {
@@ -96,7 +105,11 @@ void PairQAllegro::add_results(const qallegro::Results &results) {
 
 void PairQAllegro::init_style() {
   check_system();
-  if (record_.atom_types.empty()) choose_model(path_, names_);
+  if (record_.atom_types.empty()) {
+    std::string names;
+    for (const std::string &name : names_) names += " " + name;
+    choose_model(path_, names_, "; the restart file names it, give `pair_coeff * * FILE" + names + "` after read_restart if it has moved");
+  }
   check_neighbor_settings();
   energy_unit_ = 1.0;
   if (std::string(update->unit_style) == "real") energy_unit_ = utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL);
@@ -110,48 +123,6 @@ double PairQAllegro::init_one(int i, int j) {
   const int b = types.model_type[j];
   if (a == qallegro::TypeMap::kLeftOut || b == qallegro::TypeMap::kLeftOut) return 0.0;
   return MAX(types.cutoff(a, b), types.cutoff(b, a));
-}
-
-int PairQAllegro::node_local_rank() const {
-#ifdef MPI_STUBS
-  return 0;
-#else
-  MPI_Comm node;
-  int rank = 0;
-  MPI_Comm_split_type(world, MPI_COMM_TYPE_SHARED, comm->me, MPI_INFO_NULL, &node);
-  MPI_Comm_rank(node, &rank);
-  MPI_Comm_free(&node);
-  return rank;
-#endif
-}
-
-void PairQAllegro::start_engine() {
-  options_.local_rank = node_local_rank();
-  std::string failure;
-  try {
-    potential_ = std::make_unique<qallegro::Potential>(path_, options_);
-  } catch (const std::exception &reason) {
-    failure = reason.what();
-  }
-  fail_together(failure);
-  if (comm->me != 0) return;
-  std::string species;
-  for (const std::string &symbol : record_.atom_types) species += " " + symbol;
-  utils::logmesg(lmp, "pair_style qallegro: " + path_ + "\n  " + potential_->description() + "\n  r_max " +
-                          std::to_string(record_.r_max) + " Angstrom, species" + species + "\n");
-}
-
-void PairQAllegro::fail_together(const std::string &reason) const {
-  // Each rank reads the file itself; the first one that failed speaks for all, so that none waits for the others for ever.
-  int first = reason.empty() ? comm->nprocs : comm->me;
-  MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, world);
-  if (first == comm->nprocs) return;
-  int length = static_cast<int>(reason.size());
-  MPI_Bcast(&length, 1, MPI_INT, first, world);
-  std::string text = reason;
-  text.resize(length);
-  MPI_Bcast(&text[0], length, MPI_CHAR, first, world);
-  error->all(FLERR, "pair_style qallegro: " + text);
 }
 
 void *PairQAllegro::extract(const char *name, int &dim) {

@@ -37,15 +37,17 @@ class PairQAllegro : public Pair {
 
  private:
   void allocate();
-  void choose_model(const std::string &path, const std::vector<std::string> &names);
+  /// `hint` is added to the text if the file cannot be read.
+  void choose_model(const std::string &path, const std::vector<std::string> &names, const std::string &hint = "");
   void map_types();
   void start_engine();
   void check_system() const;
   void check_neighbor_settings() const;
   int node_local_rank() const;
+  std::string lammps_ids(const qallegro::Error &reason) const;
   void add_results(const qallegro::Results &results);
+  /// Ends the run on all ranks with the text of the first rank that has one; every rank must call it.
   void fail_together(const std::string &reason) const;
-  template <typename Action> void together(Action &&action) const;
 
   qallegro::Options options_;
   std::string path_;                ///< of the exported file, absolute

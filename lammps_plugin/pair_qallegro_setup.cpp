@@ -1,8 +1,8 @@
-// The half of PairQAllegro that reads commands and restart files and checks them against the system.
-#include <cctype>
+// The half of PairQAllegro that reads commands, checks them against the system and starts the engine.
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <sstream>
 
 #include "atom.h"
 #include "comm.h"
@@ -13,7 +13,6 @@
 #include "update.h"
 
 #include "pair_qallegro.h"
-#include "restart_values.h"
 
 using namespace LAMMPS_NS;
 
@@ -26,10 +25,9 @@ std::string joined(const std::vector<std::string> &words) {
 }
 
 std::string short_number(double value) {
-  std::string text = std::to_string(value);
-  text.erase(text.find_last_not_of('0') + 1);
-  if (text.back() == '.') text.pop_back();
-  return text;
+  std::ostringstream text;
+  text << value;
+  return text.str();
 }
 
 int positive_integer(const std::string &text) {
@@ -67,7 +65,8 @@ void PairQAllegro::coeff(int narg, char **arg) {
   if (!allocated) allocate();
   const std::string usage = "write `pair_coeff * * FILE` and one chemical symbol or NULL for each LAMMPS type";
   if (narg < 3 || std::string(arg[0]) != "*" || std::string(arg[1]) != "*")
-    error->all(FLERR, "pair_coeff of qallegro must be given once for all types; " + usage);
+    error->all(FLERR, "pair_coeff of qallegro needs `* *` (all types at once) and a model file, received `" +
+                          joined(std::vector<std::string>(arg, arg + narg)) + "`; " + usage);
   const std::string given = arg[2];
   const std::vector<std::string> names(arg + 3, arg + narg);
   if (static_cast<int>(names.size()) != atom->ntypes)
@@ -82,13 +81,13 @@ void PairQAllegro::coeff(int narg, char **arg) {
   choose_model(std::filesystem::absolute(found).string(), names);
 }
 
-void PairQAllegro::choose_model(const std::string &path, const std::vector<std::string> &names) {
+void PairQAllegro::choose_model(const std::string &path, const std::vector<std::string> &names, const std::string &hint) {
   qallegro::Record record;
   std::string failure;
   try {
     record = qallegro::read_record(path);
   } catch (const std::exception &reason) {
-    failure = reason.what();
+    failure = reason.what() + hint;
   }
   fail_together(failure);
 
@@ -168,34 +167,44 @@ void PairQAllegro::check_neighbor_settings() const {
                               "environments; write `neigh_modify exclude none`, and freeze atoms with `fix setforce`");
 }
 
-void PairQAllegro::write_restart_settings(FILE *fp) {
-  write_text(fp, options_.engine);
-  write_text(fp, options_.device);
-  write_integer(fp, options_.threads);
+int PairQAllegro::node_local_rank() const {
+#ifdef MPI_STUBS
+  return 0;
+#else
+  MPI_Comm node;
+  int rank = 0;
+  MPI_Comm_split_type(world, MPI_COMM_TYPE_SHARED, comm->me, MPI_INFO_NULL, &node);
+  MPI_Comm_rank(node, &rank);
+  MPI_Comm_free(&node);
+  return rank;
+#endif
 }
 
-void PairQAllegro::read_restart_settings(FILE *fp) {
-  const RestartReader reader{fp, world, comm->me, error};
-  options_ = qallegro::Options();
-  options_.engine = reader.text();
-  options_.device = reader.text();
-  options_.threads = reader.integer();
+void PairQAllegro::start_engine() {
+  options_.local_rank = node_local_rank();
+  std::string failure;
+  try {
+    potential_ = std::make_unique<qallegro::Potential>(path_, options_);
+  } catch (const std::exception &reason) {
+    failure = reason.what();
+  }
+  fail_together(failure);
+  if (comm->me != 0) return;
+  std::string species;
+  for (const std::string &symbol : record_.atom_types) species += " " + symbol;
+  utils::logmesg(lmp, "pair_style qallegro: " + path_ + "\n  " + potential_->description() + "\n  r_max " +
+                          short_number(record_.r_max) + " Angstrom, species" + species + "\n");
 }
 
-void PairQAllegro::write_restart(FILE *fp) {
-  write_restart_settings(fp);
-  write_text(fp, path_);
-  for (const std::string &name : names_) write_text(fp, name);
-}
-
-void PairQAllegro::read_restart(FILE *fp) {
-  read_restart_settings(fp);
-  allocate();
-  const RestartReader reader{fp, world, comm->me, error};
-  path_ = reader.text();
-  names_.clear();
-  for (int t = 1; t <= atom->ntypes; ++t) names_.push_back(reader.text());
-  // The file is opened when the run starts: until then pair_coeff may name another place.
-  for (int i = 1; i <= atom->ntypes; ++i)
-    for (int j = i; j <= atom->ntypes; ++j) setflag[i][j] = 1;
+void PairQAllegro::fail_together(const std::string &reason) const {
+  // Each rank reads the file itself; the first one that failed speaks for all, so that none waits for the others for ever.
+  int first = reason.empty() ? comm->nprocs : comm->me;
+  MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, world);
+  if (first == comm->nprocs) return;
+  int length = static_cast<int>(reason.size());
+  MPI_Bcast(&length, 1, MPI_INT, first, world);
+  std::string text = reason;
+  text.resize(length);
+  MPI_Bcast(&text[0], length, MPI_CHAR, first, world);
+  error->all(FLERR, "pair_style qallegro: " + text);
 }

@@ -71,9 +71,7 @@ def write_data(path: Path, atoms: ase.Atoms, names: list[str], lammps_types=None
     lines += ["", "Masses", ""]
     lines += [f"{t} {atomic_masses[atomic_numbers[name]]:.17g}" for t, name in enumerate(names, 1)]
     lines += ["", "Atoms # atomic", ""]
-    lines += [
-        f"{i} {t} {x:.17g} {y:.17g} {z:.17g}" for i, (t, (x, y, z)) in enumerate(zip(types, atoms.positions, strict=True), 1)
-    ]
+    lines += [f"{i} {t} {x:.17g} {y:.17g} {z:.17g}" for i, (t, (x, y, z)) in enumerate(zip(types, atoms.positions, strict=True), 1)]
     path.write_text("\n".join(lines) + "\n")
 
 

@@ -51,7 +51,8 @@ def results(request, toy, tmp_path_factory):
         "lj_rest": ("two", "pair_style lj/cut 3.9\n" + lj_lines("", {**LJ, "11": "0.0 2.3 3.9"})),
         "twice": (
             "two",
-            f"pair_style hybrid/overlay qallegro qallegro\npair_coeff * * qallegro 1 {toy} Cu Li\npair_coeff * * qallegro 2 {toy} Cu NULL\n",
+            "pair_style hybrid/overlay qallegro qallegro\n"
+            f"pair_coeff * * qallegro 1 {toy} Cu Li\npair_coeff * * qallegro 2 {toy} Cu NULL\n",
         ),
     }
     script = ""
