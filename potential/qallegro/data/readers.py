@@ -1,0 +1,93 @@
+"""From files to frames: everything ASE reads, plain or compressed, and `.npz` files of the rMD17 kind."""
+
+import bz2
+import gzip
+import lzma
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ase
+import ase.io
+
+from qallegro.data.config import Keys, Source, Units
+from qallegro.data.frame import Frame
+from qallegro.data.labels import Labels
+from qallegro.data.npz import read_npz
+from qallegro.errors import DataError
+
+_COMPRESSED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+
+def read_frames(source: Source | str | Path, root: str | Path = ".", keys: Keys | None = None, units: Units | None = None) -> list[Frame]:
+    """Frames of one file, in eV and Å.
+
+    Args:
+        source: a path, or a path with a slice, keys and units of its own.
+        root: folder that a relative path starts from.
+        keys: names of the labels, where `source` gives none.
+        units: units of the file, where `source` gives none.
+
+    Raises:
+        DataError: the file is missing or unreadable, or a label has the wrong shape or type.
+    """
+    source = source if isinstance(source, Source) else Source(path=str(source))
+    keys, units = source.keys or keys or Keys(), source.units or units or Units()
+    path = Path(root) / source.path
+    if not path.is_file():
+        raise DataError(f"data file must exist, got `{path}`; relative paths start from `data.root`, or from the configuration's folder")
+    if path.name.endswith(".npz"):
+        frames = read_npz(path, keys, units)
+    else:
+        labels = Labels(keys, units)
+        frames = [labels.frame(atoms, str(path), index) for index, atoms in enumerate(_atoms(path))]
+        labels.check_found(str(path))
+    frames = frames[_slice(source.index, path)]
+    if not frames:
+        raise DataError(f"data file must hold frames, got none in `{path}`" + (f" for index {source.index!r}" if source.index else ""))
+    return frames
+
+
+def _atoms(path: Path) -> Iterator[ase.Atoms]:
+    """Frames as ASE sees them. A compressed file is unpacked first: ASE seeks back and forth in it, at quadratic cost."""
+    count = 0
+    try:
+        if path.suffix in _COMPRESSED:
+            with tempfile.TemporaryDirectory() as folder:
+                plain = Path(folder) / path.stem
+                with _COMPRESSED[path.suffix](path, "rb") as packed:
+                    plain.write_bytes(packed.read())
+                for atoms in _read(plain):
+                    yield atoms
+                    count += 1
+        else:
+            for atoms in _read(path):
+                yield atoms
+                count += 1
+    except DataError:
+        raise
+    except Exception as error:  # every reader of ASE fails in its own way
+        reason = f"unknown species {error}" if isinstance(error, KeyError) else (str(error) or type(error).__name__)
+        raise DataError(
+            f"data file must be one that ASE can read, got an error in `{path}` at frame {count}: {reason}; "
+            "check it with `ase.io.read`, or convert it to extended XYZ"
+        ) from error
+
+
+def _read(path: Path) -> Iterator[ase.Atoms]:
+    # Extended XYZ is by far the most common `.xyz` here; ASE's guess reads the first line only.
+    return ase.io.iread(path, ":", format="extxyz" if path.suffix in (".xyz", ".extxyz") else None)
+
+
+def _slice(text: str | None, path: Path) -> slice:
+    if text is None:
+        return slice(None)
+    parts: list[Any] = text.split(":")
+    try:
+        numbers = [int(part) if part.strip() else None for part in parts]
+    except ValueError:
+        numbers = []
+    if not 2 <= len(numbers) <= 3 or (len(numbers) == 3 and numbers[2] == 0):
+        raise DataError(f'`index` must be a slice such as ":500", "100:200" or "::10", got {text!r} for `{path}`')
+    return slice(*numbers)
