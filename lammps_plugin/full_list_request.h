@@ -24,7 +24,8 @@ template <typename NeighborType> void request_full_list(NeighborType &neighbor, 
     constexpr int full = 1 << 0;
     neighbor.add_request(&pair, full);
   } else {
-    auto *request = neighbor.requests[neighbor.request(&pair, instance)];
+    const int index = neighbor.request(&pair, instance);  // may move `requests`
+    auto *request = neighbor.requests[index];
     request->half = 0;
     request->full = 1;
   }
