@@ -20,3 +20,12 @@ FINITE_DIFFERENCE_FORCES = 2e-5
 
 #: Sum of all forces: one rounding for each of some 1e3 edges
 NET_FORCE = {"float64": 1e-11, "float32": 1e-4}
+
+#: The calculator next to the model code: energies in eV an atom. float64: order of sums; float32: the network's rounding in another order
+CALCULATOR = {"float64": ModelTolerance(1e-11, 1e-10, 1e-12), "float32": ModelTolerance(5e-6, 5e-5, 5e-6)}
+
+#: Central differences of strain 1e-4: as for forces, over the volume of a cell of 30 Å^3 or more, whose atoms move several Å a unit strain
+FINITE_DIFFERENCE_STRESS = 2e-6
+
+#: eV an atom and ps, slope of the total energy over a run: an integrator without drift leaves the slope of an oscillation, amplitude over length
+NVE_DRIFT = 1e-3
