@@ -39,7 +39,9 @@ class EagerPotential:
         self._torch = torch
         self._device = _device(torch, device)
         try:
-            potential, provenance = load_model(path)
+            # Weights made under a caller's inference mode could not be differentiated through, ever.
+            with torch.inference_mode(False):
+                potential, provenance = load_model(path)
         except ModelError as error:
             raise SetupError(str(error)) from error
         config = potential.config
@@ -101,7 +103,6 @@ class EagerPotential:
         types[place], vectors[place] = neighbor_types, edge_vectors
         packed = time.perf_counter()
         try:
-            # A caller's inference mode would forbid the derivative.
             with self._torch.inference_mode(False):
                 inputs = (self._torch.from_numpy(a).to(self._device) for a in (center_types.astype(np.int64), types, vectors))
                 energy, gradients = (t.detach().cpu().numpy() for t in self._function(*inputs))
