@@ -13,6 +13,7 @@ from qallegro.errors import DataError
 NET_FORCE_SHARE = 0.1
 NET_FORCE_FLOOR = 0.02  # eV/Å an atom
 
+
 class DataWarning(UserWarning):
     """Reference data can be used, but looks wrong."""
 

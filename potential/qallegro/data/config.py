@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from qallegro.data.units import ENERGY, LENGTH, PRESSURE
 
@@ -59,7 +59,29 @@ def _as_sources(value: Any) -> Any:
 
 
 Sources = Annotated[list[Source], BeforeValidator(_as_sources)]
-Share = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+def _is_share(value: int | float) -> int | float:
+    if isinstance(value, int) and value < 1 or isinstance(value, float) and not 0.0 < value < 1.0:
+        raise ValueError(f"must be a count of frames (1 or more) or a fraction between 0 and 1, got {value}")
+    return value
+
+
+Share = Annotated[int | float, AfterValidator(_is_share)]
+
+
+def _kind_of_references(value: Any) -> str:
+    if isinstance(value, str):
+        return "name"
+    return "file" if isinstance(value, Source) or (isinstance(value, dict) and "path" in value) else "table"
+
+
+References = Annotated[
+    Annotated[Literal["least_squares", "isolated_atoms", "none"], Tag("name")]
+    | Annotated[Source, Tag("file")]
+    | Annotated[dict[str, float], Tag("table")],
+    Discriminator(_kind_of_references),
+]
 
 
 class Split(Strict):
@@ -84,7 +106,7 @@ class DataConfig(Strict):
     units: Units = Units()
     min_distance: float = Field(0.3, ge=0.0, description="Å; closer atoms are refused. No bond is shorter than 0.7 Å (H2)")
     allow_missing: list[Literal["forces", "stress"]] = Field([], description="labels that single frames of a file may lack")
-    reference_energies: Literal["least_squares", "isolated_atoms", "none"] | Source | dict[str, float] = Field(
+    reference_energies: References = Field(
         "least_squares",
         description="energy shift of each species: fitted, from single-atom frames (of the training files, or of a file given by path), "
         "or numbers in eV",

@@ -1,0 +1,56 @@
+"""The `qallegro` program: registers the verbs and turns errors into messages."""
+
+import sys
+from importlib import import_module
+
+import typer
+
+from qallegro import __version__
+
+#: verb -> module below `qallegro.cli`, and the function in it
+VERBS = {
+    "train": ("train", "train"),
+    "evaluate": ("evaluate", "evaluate"),
+    "export": ("export", "export"),
+    "info": ("info", "info"),
+    "import": ("import_", "import_model"),
+}
+
+app = typer.Typer(
+    name="qallegro",
+    help="Train, evaluate and export Allegro interatomic potentials.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"qallegro {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="print the version")) -> None:
+    pass
+
+
+# Verb modules import typer alone; torch and the rest start inside the verbs.
+for _verb, (_module, _function) in VERBS.items():
+    app.command(_verb)(getattr(import_module(f"qallegro.cli.{_module}"), _function))
+
+
+def main() -> None:
+    """Run the program: exit code 0, 1 for an error of ours (one message, no traceback), 2 for wrong usage."""
+    from qallegro.errors import QAllegroError
+
+    try:
+        app()
+    except QAllegroError as error:
+        typer.echo(f"qallegro: error: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""The configuration of a training run, typed and strict. `qallegro.training.load_config` reads it from YAML."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from qallegro.data.config import DataConfig, Strict
+
+
+def _is_weight(value: float | str) -> float | str:
+    if isinstance(value, float) and not value >= 0.0:
+        raise ValueError(f"must be 0 or larger, or auto, got {value}")
+    return value
+
+
+Weight = Annotated[float | Literal["auto"], AfterValidator(_is_weight)]
+
+
+class HuberDelta(Strict):
+    """Errors beyond delta count linearly, per quantity."""
+
+    energy: float = Field(0.01, gt=0.0, description="eV an atom")
+    forces: float = Field(0.01, gt=0.0, description="eV/Å")
+    stress: float = Field(0.01, gt=0.0, description="eV an atom (see `Loss`)")
+
+
+class Loss(Strict):
+    """loss = sum over quantities of weight x mean squared (or Huber) error.
+
+    Energies count per atom (eV), forces per component (eV/Å), stress as stress x volume / atoms (eV), so that neither the number of
+    atoms nor vacuum in a cell changes what a weight means. `auto` is 1 where the training set has the label, else 0.
+    """
+
+    energy: float = Field(1.0, ge=0.0)
+    forces: Weight = "auto"
+    stress: Weight = "auto"
+    function: Literal["mse", "huber"] = "mse"
+    huber_delta: HuberDelta = HuberDelta()
+
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> "Loss":
+        if self.energy == 0 and self.forces == 0 and self.stress == 0:
+            raise ValueError("at least one of the weights `energy`, `forces`, `stress` must be larger than 0, got 0 for all")
+        return self
+
+
+class Optimizer(Strict):
+    """AdamW. Weight decay acts on matrices, not on energy scales and shifts."""
+
+    learning_rate: float = Field(5e-3, gt=0.0)
+    weight_decay: float = Field(0.0, ge=0.0)
+    betas: list[float] = Field([0.9, 0.999], min_length=2, max_length=2)
+    amsgrad: bool = False
+
+    @field_validator("betas")
+    @classmethod
+    def _betas_below_one(cls, value: list[float]) -> list[float]:
+        if not all(0.0 <= beta < 1.0 for beta in value):
+            raise ValueError(f"each of `betas` must be in [0, 1), got {value}")
+        return value
+
+
+class Schedule(Strict):
+    """Learning rate over the run: a linear warm-up, then the named course."""
+
+    kind: Literal["cosine", "plateau", "constant"] = "cosine"
+    warmup_steps: int = Field(100, ge=0, description="steps over which the rate rises from 0")
+    final: float = Field(0.01, ge=0.0, le=1.0, description="share of the rate at the end (cosine), or where it stops falling (plateau)")
+    over: Literal["epochs", "time"] = Field(
+        "epochs", description="cosine: reach the end with `max_epochs` (or `max_steps`); `time`: with `max_time`, if that comes earlier"
+    )
+    factor: float = Field(0.5, gt=0.0, lt=1.0, description="plateau: what the rate is multiplied by")
+    patience: int = Field(25, ge=1, description="plateau: validations without improvement before that")
+
+
+class EMA(Strict):
+    """Exponential moving average of the weights; validation and `model.pth` use it."""
+
+    decay: float = Field(0.999, ge=0.0, lt=1.0, description="0 turns averaging off")
+
+
+class EarlyStopping(Strict):
+    """Stop after `patience` validations without an improvement of the monitored quantity."""
+
+    patience: int = Field(ge=1)
+    min_delta: float = Field(0.0, ge=0.0, description="smaller improvements do not count, as a share of the best value")
+
+
+class TrainingConfig(Strict):
+    """How to train."""
+
+    batch_size: int = Field(5, ge=1, description="frames in a step, over all devices together")
+    max_epochs: int = Field(1000, ge=1)
+    max_steps: int | None = Field(None, ge=1, description="stop after this many steps")
+    max_time: str | None = Field(None, description='stop after this time, such as "18m", "1h30m" or "45s"; checked at every step')
+    loss: Loss = Loss()
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    ema: EMA = EMA()
+    gradient_clip: float | None = Field(None, gt=0.0, description="largest norm of the gradient; longer ones are scaled down")
+    early_stopping: EarlyStopping | None = None
+    monitor: Literal["loss", "energy_mae", "forces_mae", "stress_mae"] = Field(
+        "loss", description="validation quantity that picks `model.pth`, lowers a plateau schedule and stops early"
+    )
+    validate_every: int = Field(1, ge=1, description="epochs between validations")
+    validation_batch_size: int | None = Field(None, ge=1, description="frames; twice the training batch if not given")
+    checkpoint_every_steps: int | None = Field(None, ge=1, description="also write `last.ckpt` within an epoch, for `--resume`")
+
+    @field_validator("max_time")
+    @classmethod
+    def _is_duration(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_duration(value)
+        return value
+
+    @model_validator(mode="after")
+    def _time_schedule_has_time(self) -> "TrainingConfig":
+        if self.schedule.over == "time" and self.max_time is None:
+            raise ValueError("`max_time` must be given where `schedule.over` is time")
+        return self
+
+    @property
+    def max_seconds(self) -> float | None:
+        """`max_time` in seconds."""
+        return None if self.max_time is None else parse_duration(self.max_time)
+
+
+class TrainerConfig(Strict):
+    """Where to train; passed on to Lightning."""
+
+    accelerator: Literal["auto", "cpu", "gpu", "cuda"] = "auto"
+    devices: int | list[int] | Literal["auto"] = Field(1, description="how many, or which; -1 and auto: all")
+    num_nodes: int = Field(1, ge=1)
+    strategy: str = Field("auto", description="`ddp` for several devices; auto picks it")
+    deterministic: bool = Field(False, description="refuse operations whose result depends on the order of threads (GPU)")
+    progress: Literal["auto", "bar", "lines", "none"] = Field("auto", description="bar on a terminal, else one line an epoch")
+    tensorboard: bool = Field(False, description="also write TensorBoard logs (pip install qallegro[tensorboard])")
+
+
+class RunConfig(Strict):
+    """A whole run."""
+
+    seed: int = Field(0, ge=0, description="of initial weights and of the order of frames")
+    data: DataConfig
+    model: dict[str, Any] = Field(description="as `qallegro.model.config.ModelConfig`; species, neighbors, scales and shifts from the data")
+    training: TrainingConfig = TrainingConfig()
+    trainer: TrainerConfig = TrainerConfig()
+
+
+_DURATION = re.compile(r"(?:(\d+)\s*d)?\s*(?:(\d+)\s*h)?\s*(?:(\d+)\s*m(?:in)?)?\s*(?:(\d+(?:\.\d*)?)\s*s)?")
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in a text such as "18m", "1h 30m", "2d" or "45s".
+
+    Raises:
+        ValueError: not such a text, or no time at all.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    days, hours, minutes, seconds = (float(part or 0) for part in match.groups()) if match else (0.0,) * 4
+    total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    if total <= 0:
+        raise ValueError(f'a duration must look like "18m", "1h30m" or "45s", got {text!r}')
+    return total

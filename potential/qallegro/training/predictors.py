@@ -1,0 +1,103 @@
+"""One way to ask any model file for predictions: checkpoints in PyTorch, exported files in the runtime that LAMMPS and ASE use."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from qallegro.data.batch import Batch
+from qallegro.errors import ConfigError, ModelError
+from qallegro.export.record import is_exported_file, read_record
+from qallegro.model.checkpoint import load_model
+from qallegro.model.potential import Potential, Prediction
+
+
+class Predictor(NamedTuple):
+    """A model file opened for evaluation."""
+
+    predict: Callable[[Batch], Prediction]
+    atom_types: list[str]
+    cutoffs: np.ndarray  #: (T, T) Å, row = centre
+    description: str
+
+    @property
+    def r_max(self) -> float:
+        """The largest cutoff in Å."""
+        return float(self.cutoffs.max())
+
+
+def open_predictor(path: str | Path, device: str = "cpu") -> Predictor:
+    """Open `model.pth` or an exported file.
+
+    Args:
+        path: the file.
+        device: "cpu", "cuda" or "cuda:1".
+
+    Raises:
+        ModelError, ExportError: the file is missing or neither of the two.
+        ConfigError: the device is not there.
+    """
+    path = Path(path)
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigError(f"`device` must be present on this machine, got {device!r} without CUDA; use cpu")
+    if path.is_file() and is_exported_file(path):
+        return _exported(path, device)
+    potential, _ = load_model(path)
+    return from_potential(potential.to(device), device, f"{path} (checkpoint, {potential.config.dtype}, {device})")
+
+
+def from_potential(potential: Potential, device: str | torch.device = "cpu", description: str = "") -> Predictor:
+    """A potential in memory; its weights are left alone."""
+    target = torch.device(device)
+
+    def predict(batch: Batch) -> Prediction:
+        return Prediction(*(t.cpu() for t in potential.predict(batch.to(target))))
+
+    return Predictor(predict, potential.config.atom_types, np.array(potential.config.cutoffs()), description)
+
+
+def _exported(path: Path, device: str) -> Predictor:
+    record = read_record(path)
+    try:
+        from qallegro_ase import _runtime
+    except ImportError as error:
+        raise ModelError(
+            f"exported files are evaluated by the compiled runtime, which cannot be loaded ({error}); install the package with its "
+            f"extension, or evaluate the checkpoint that `{path}` was made from"
+        ) from error
+    try:
+        runtime = _runtime.Potential(str(path), device=device, threads=torch.get_num_threads())
+    except _runtime.Error as error:
+        raise ModelError(str(error)) from error
+
+    def predict(batch: Batch) -> Prediction:
+        n = batch.types.shape[0]
+        vectors, neighbors, types = batch.edge_vectors.numpy(), batch.neighbors.numpy(), batch.types.numpy()
+        # Unused slots lie beyond every cutoff.
+        used = np.einsum("nkx,nkx->nk", vectors, vectors) < record["r_max"] ** 2
+        first_edge = np.concatenate([[0], np.cumsum(used.sum(1))]).astype(np.int64)
+        try:
+            result = runtime.evaluate(
+                np.arange(n, dtype=np.int32),
+                first_edge,
+                neighbors[used].astype(np.int32),
+                np.ascontiguousarray(vectors[used]),
+                types.astype(np.int32),
+                n,
+                want_per_atom_virial=True,
+            )
+        except _runtime.Error as error:
+            raise ModelError(str(error)) from error
+        per_atom_energy = torch.from_numpy(np.array(result["per_atom_energy"]))
+        per_atom_virial = torch.from_numpy(np.array(result["per_atom_virial"])).reshape(n, 3, 3)
+        frames = batch.n_atoms.shape[0]
+        return Prediction(
+            energy=torch.zeros(frames, dtype=torch.float64).index_add(0, batch.frame, per_atom_energy),
+            per_atom_energy=per_atom_energy,
+            forces=torch.from_numpy(np.array(result["forces"])),
+            virial=torch.zeros(frames, 3, 3, dtype=torch.float64).index_add(0, batch.frame, per_atom_virial),
+        )
+
+    return Predictor(predict, record["atom_types"], np.array(record["cutoffs"]), f"{path} ({runtime.description})")

@@ -1,0 +1,310 @@
+"""A training run from configuration to tested model. Everything it leaves lies in one folder."""
+
+import json
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import lightning.pytorch as L
+import pydantic
+import torch
+import yaml
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from rich.console import Console
+
+from qallegro.data.reference_data import CutoffTable, ReferenceData, load_reference_data
+from qallegro.errors import ConfigError, DataError
+from qallegro.model.build import build_potential
+from qallegro.model.checkpoint import load_model, save_model
+from qallegro.model.config import ModelConfig
+from qallegro.training.callbacks import EpochReport, LastCheckpoint
+from qallegro.training.config import RunConfig
+from qallegro.training.evaluate import evaluate_samples
+from qallegro.training.history import CsvHistory, TensorBoardHistory, read_history
+from qallegro.training.load_config import explain
+from qallegro.training.loader import FrameLoader
+from qallegro.training.module import TrainingModule
+from qallegro.training.predictors import from_potential
+from qallegro.training.progress import ProgressDisplay
+from qallegro.training.provenance import git_commit, versions
+
+#: keys that may differ between a run and its continuation
+MAY_CHANGE = ("training.max_epochs", "training.max_steps", "training.max_time", "training.early_stopping", "trainer", "data.cache")
+
+
+class RunFolder(NamedTuple):
+    """Files of a run."""
+
+    path: Path
+
+    config = property(lambda self: self.path / "config.yaml")
+    versions = property(lambda self: self.path / "versions.json")
+    splits = property(lambda self: self.path / "splits.json")
+    statistics = property(lambda self: self.path / "statistics.json")
+    history = property(lambda self: self.path / "metrics.csv")
+    checkpoint = property(lambda self: self.path / "last.ckpt")
+    model = property(lambda self: self.path / "model.pth")
+    metrics = property(lambda self: self.path / "test_metrics.json")
+    plots = property(lambda self: self.path / "plots")
+    tensorboard = property(lambda self: self.path / "tensorboard")
+
+
+class Result(NamedTuple):
+    """What a finished run gave."""
+
+    folder: RunFolder
+    metrics: dict[str, Any]  #: content of `test_metrics.json`: errors of the best weights on validation and test frames
+
+
+def train(config: RunConfig, folder: str | Path, resume: bool = False, console: Console | None = None) -> Result:
+    """Train a potential.
+
+    Args:
+        config: see `load_config`.
+        folder: where the run keeps its files; must be empty or absent unless `resume`.
+        resume: go on from the folder's last checkpoint; from the start if it has none yet.
+        console: where to report; silent if not given.
+
+    Raises:
+        ConfigError: the folder is taken, or the configuration differs from that of the run to resume.
+        DataError: see `load_reference_data`.
+        TrainingError: the loss is no number any more.
+    """
+    run = RunFolder(Path(folder))
+    first = rank_zero_only.rank == 0
+    console = console if console is not None and first else Console(quiet=True)
+    checkpoint = _checkpoint(run, resume, first)
+    with console.status("reading reference data ..."), warnings.catch_warnings():
+        if not first:
+            warnings.simplefilter("ignore")
+        data = load_reference_data(
+            config.data,
+            CutoffTable(config.model["r_max"], config.model.get("per_edge_type_cutoff")),
+            config.model.get("atom_types"),
+            required=[q for q in ("forces", "stress") if getattr(config.training.loss, q) not in ("auto", 0.0)],
+            unwanted=[q for q in ("forces", "stress") if getattr(config.training.loss, q) == 0.0],
+        )
+    model_config = resolve_model(config, data)
+    resolved = config.model_dump(mode="json") | {"model": model_config.model_dump(mode="json")}
+    provenance = {
+        "trained_with": versions(),
+        "git_commit": git_commit(),
+        "config": resolved,
+        "statistics": data.statistics.record(),
+        "data_files": data.splits["files"],
+        "frames": {subset: len(samples) for subset, samples in data.samples.items()},
+    }
+    if first:
+        if checkpoint is not None:
+            _check_same_run(run, resolved, data)
+        _write_start(run, resolved, data, provenance)
+    _describe(console, run, data, model_config)
+
+    potential = build_potential(model_config, config.seed)
+    module, loaders, trainer = _assemble(config, run, data, potential, provenance, console, checkpoint)
+    trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
+    if not first:
+        return Result(run, {})
+    return Result(run, _finish(run, data, module, console))
+
+
+def resolve_model(config: RunConfig, data: ReferenceData) -> ModelConfig:
+    """The model section, with what it leaves open taken from the training set.
+
+    Raises:
+        ConfigError: the section does not fit the species of the data.
+        DataError: an energy scale is asked for that the labels cannot give.
+    """
+    statistics = data.statistics
+    kind = config.data.energy_scale or ("forces_rms" if "forces" in data.quantities else "energy_rms")
+    scales = {
+        "forces_rms": statistics.forces_rms,
+        "forces_rms_per_type": statistics.forces_rms_per_type,
+        "energy_rms": statistics.energy_rms,
+        "none": 1.0,
+    }[kind]
+    if scales is None:
+        raise DataError(f"`data.energy_scale` must suit the labels, got {kind} without forces in the training set; use energy_rms")
+    # Perfect crystals have no forces, and one atom a cell has no spread: the scale must stay a number to multiply by.
+    scales = {s: v or 1.0 for s, v in scales.items()} if isinstance(scales, dict) else scales or 1.0
+    neighbors = statistics.avg_num_neighbors_per_type if config.data.avg_num_neighbors == "per_type" else statistics.avg_num_neighbors
+    neighbors = {s: v or 1.0 for s, v in neighbors.items()} if isinstance(neighbors, dict) else neighbors or 1.0
+    from_data = {
+        "atom_types": data.atom_types,
+        "avg_num_neighbors": neighbors,
+        "per_type_energy_scales": scales,
+        "per_type_energy_shifts": statistics.reference_energies,
+    }
+    given = {key: value for key, value in config.model.items() if value is not None}
+    try:
+        return ModelConfig.model_validate(from_data | given)
+    except pydantic.ValidationError as error:
+        raise ConfigError("`model` must fit the data:\n" + "\n".join(f"  {p}" for p in explain(error, ModelConfig, ("model",)))) from error
+
+
+def _checkpoint(run: RunFolder, resume: bool, first: bool) -> Path | None:
+    if run.path.exists() and not run.path.is_dir():
+        raise ConfigError(f"run folder must be a folder, got the file `{run.path}`; name another with -o")
+    if resume:
+        return run.checkpoint if run.checkpoint.is_file() else None
+    if first and run.path.is_dir() and any(run.path.iterdir()):
+        raise ConfigError(f"run folder must be empty, `{run.path}` is not; go on with that run with --resume, or name another with -o")
+    return None
+
+
+def _check_same_run(run: RunFolder, resolved: dict[str, Any], data: ReferenceData) -> None:
+    """A run goes on with the configuration and the frames it was started with."""
+    try:
+        before = yaml.safe_load(run.config.read_text())
+        frames = json.loads(run.splits.read_text())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"a run to resume must hold its config.yaml and splits.json, `{run.path}` does not: {error}") from error
+    for key, old, new in _differences(before, json.loads(json.dumps(resolved))):
+        if not any(key == allowed or key.startswith(f"{allowed}.") for allowed in MAY_CHANGE):
+            raise ConfigError(
+                f"a run must go on with its own configuration, `{key}` was {old!r} and is now {new!r}; "
+                f"only {', '.join(MAY_CHANGE)} may change; start a new run with -o"
+            )
+    for subset in ("train", "validation", "test"):
+        same = _frames(frames, subset) == _frames(data.splits, subset)
+        if not same:
+            raise DataError(f"a run must go on with its own data, the {subset} frames are not those in `{run.splits}`; restore the files")
+
+
+def _frames(splits: dict[str, Any], subset: str) -> list[Any]:
+    return [(splits["files"][entry["file"]]["sha256"], entry["frames"]) for entry in splits[subset]]
+
+
+def _differences(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = [*old, *(k for k in new if k not in old)]
+        return [d for k in keys for d in _differences(old.get(k), new.get(k), f"{key}.{k}" if key else str(k))]
+    return [] if old == new else [(key, old, new)]
+
+
+def _write_start(run: RunFolder, resolved: dict[str, Any], data: ReferenceData, provenance: dict[str, Any]) -> None:
+    run.path.mkdir(parents=True, exist_ok=True)
+    _write(run.config, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+    _write(run.versions, json.dumps(provenance["trained_with"] | {"git_commit": provenance["git_commit"]}, indent=2))
+    _write(run.splits, json.dumps(data.splits))
+    _write(run.statistics, json.dumps(data.statistics.record(), indent=2))
+
+
+def _assemble(
+    config: RunConfig,
+    run: RunFolder,
+    data: ReferenceData,
+    potential: Any,
+    provenance: dict[str, Any],
+    console: Console,
+    checkpoint: Path | None,
+) -> tuple[TrainingModule, tuple[FrameLoader, FrameLoader], L.Trainer]:
+    training, place = config.training, config.trainer
+    steps_per_epoch = -(-len(data.samples["train"]) // training.batch_size)
+    total_steps = min(training.max_epochs * steps_per_epoch, training.max_steps or training.max_epochs * steps_per_epoch)
+
+    def save_best(epoch: int) -> None:
+        if rank_zero_only.rank == 0:
+            save_model(run.model, potential, provenance | {"epoch": epoch})
+
+    module = TrainingModule(potential, training, data.quantities, total_steps, save_best)
+    reporters: list[Any] = []
+    callbacks: list[L.Callback] = [EpochReport(reporters), LastCheckpoint(run.checkpoint, training.checkpoint_every_steps)]
+    if rank_zero_only.rank == 0:
+        step = _step_of(checkpoint)
+        reporters.append(CsvHistory(run.history, step))
+        if place.tensorboard:
+            reporters.append(TensorBoardHistory(run.tensorboard, step))
+        if place.progress != "none" and not console.quiet:
+            bar = place.progress == "bar" or (place.progress == "auto" and console.is_terminal)
+            display = ProgressDisplay(console, bar, training.max_epochs, lambda: module.best_this_epoch)
+            reporters.append(display)
+            callbacks.append(display)
+    _quiet_lightning()
+    try:
+        trainer = L.Trainer(
+            accelerator=place.accelerator,
+            devices=place.devices,
+            num_nodes=place.num_nodes,
+            strategy=place.strategy,
+            deterministic=place.deterministic,
+            max_epochs=training.max_epochs,
+            check_val_every_n_epoch=training.validate_every,
+            gradient_clip_val=training.gradient_clip,
+            callbacks=callbacks,
+            logger=False,
+            enable_checkpointing=True,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            # Forces are derivatives: inference mode would forbid them. Loaders deal frames out themselves.
+            inference_mode=False,
+            use_distributed_sampler=False,
+            default_root_dir=run.path,
+        )
+    except (ValueError, RuntimeError) as error:  # Lightning's MisconfigurationException is a RuntimeError or plain Exception by version
+        raise ConfigError(f"`trainer` must suit this machine: {error}") from error
+    if len(data.samples["train"]) < trainer.world_size:
+        raise ConfigError(f"`trainer.devices` must not exceed the {len(data.samples['train'])} training frames, got {trainer.world_size}")
+    share = {"rank": trainer.global_rank, "world_size": trainer.world_size}
+    loaders = (
+        FrameLoader(data.samples["train"], training.batch_size, config.seed, **share),
+        FrameLoader(data.samples["validation"], training.validation_batch_size or 2 * training.batch_size, None, **share),
+    )
+    return module, loaders, trainer
+
+
+def _finish(run: RunFolder, data: ReferenceData, module: TrainingModule, console: Console) -> dict[str, Any]:
+    """Test the best weights, draw the plots."""
+    from qallegro.training.plots import plot_parity, plot_training
+    from qallegro.training.report import error_table
+
+    potential, provenance = load_model(run.model)
+    predictor = from_potential(potential.to(module.device), module.device)
+    metrics: dict[str, Any] = {"model": "model.pth", "epoch": provenance["epoch"], "steps": module.global_step}
+    metrics["seconds"] = round(module.clock.elapsed, 1)
+    with console.status("testing the best weights ..."):
+        for subset in ("validation", "test"):
+            if data.samples[subset]:
+                evaluation = evaluate_samples(predictor, data.samples[subset])
+                metrics[subset] = evaluation.errors.record()
+                plot_parity(evaluation, run.plots / f"parity_{subset}.png", f"{subset} frames, {len(data.samples[subset])}")
+                console.print(error_table(evaluation.errors, f"{subset} ({len(data.samples[subset])} frames)"))
+        plot_training(read_history(run.history), run.plots / "training.png")
+    _write(run.metrics, json.dumps(metrics, indent=2))
+    console.print(f"best weights, of epoch {provenance['epoch']}: [bold]{run.model}[/]; plots in {run.plots}", highlight=False)
+    return metrics
+
+
+def _describe(console: Console, run: RunFolder, data: ReferenceData, model: ModelConfig) -> None:
+    s = data.statistics
+    frames = ", ".join(f"{len(samples)} {subset}" for subset, samples in data.samples.items() if samples)
+    console.print(f"run [bold]{run.path}[/]: {frames} frames; training on {', '.join(data.quantities)}", highlight=False)
+    console.print(
+        f"species {' '.join(data.atom_types)}; {s.avg_num_neighbors:.1f} neighbors within {model.r_max:g} Å (at most {s.max_num_neighbors})"
+        + (f"; shortest distance {s.min_distance:.2f} Å" if s.min_distance else "")
+        + (f"; forces {s.forces_rms:.3f} eV/Å rms" if s.forces_rms else ""),
+        highlight=False,
+    )
+
+
+def _step_of(checkpoint: Path | None) -> int:
+    if checkpoint is None:
+        return 0
+    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
+
+
+def _quiet_lightning() -> None:
+    """Lightning's notes on hardware and on workers that this loader does not have are none of the user's business."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module=r"lightning\.")
+    warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text + "\n")
+    os.replace(temporary, path)
