@@ -28,4 +28,4 @@ CALCULATOR = {"float64": ModelTolerance(1e-11, 1e-10, 1e-12), "float32": ModelTo
 FINITE_DIFFERENCE_STRESS = 2e-6
 
 #: eV an atom and ps, slope of the total energy over a run: an integrator without drift leaves the slope of an oscillation, amplitude over length
-NVE_DRIFT = 1e-3
+NVE_DRIFT = 5e-4

@@ -13,6 +13,9 @@ from qallegro_ase.errors import EvaluationError, SetupError
 #: Slots (centres times neighbors) at once, so that the memory of a big system stays bounded.
 SLOTS_PER_BLOCK = 32768
 
+#: Å, the rule of the runtime: below it the direction of an edge, and so its force, means nothing.
+SHORTEST_EDGE = 1e-6
+
 
 class EagerPotential:
     """See `_runtime.Potential`; threads are those that torch is set to, and stay so.
@@ -80,7 +83,12 @@ class EagerPotential:
         start = time.perf_counter()
         n = len(positions)
         edge_vectors = positions[pairs[:, 1]] - positions[pairs[:, 0]] + shifts @ cell
-        inside = np.einsum("ea,ea->e", edge_vectors, edge_vectors) < self._cutoffs[atom_types[pairs[:, 0]], atom_types[pairs[:, 1]]] ** 2
+        r = np.linalg.norm(edge_vectors, axis=1)
+        if r.min(initial=np.inf) < SHORTEST_EDGE:
+            raise EvaluationError(
+                f"`edge_vectors` must be longer than {SHORTEST_EDGE} Å: atoms {pairs[r.argmin()].tolist()} lie on one another"
+            )
+        inside = r < self._cutoffs[atom_types[pairs[:, 0]], atom_types[pairs[:, 1]]]
         centers, neighbors, edge_vectors = pairs[inside, 0], pairs[inside, 1], edge_vectors[inside]
         counts = np.bincount(centers, minlength=n)
         slots = np.arange(len(centers)) - np.repeat(np.cumsum(counts) - counts, counts)
