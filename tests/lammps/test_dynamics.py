@@ -7,7 +7,7 @@ from lammps_runner import frame_atoms, observe_lines, run_well, snapshot, system
 from lammps_systems import NAMES, alloy, sheared
 from toy_export import toy_reference
 
-TOLERANCE = MODELS["toy"].energy_tolerance
+TOLERANCE = MODELS["toy"].tolerance.energy
 N_ATOMS = len(alloy())
 NVE_STEPS, NVE_TIMESTEP = 400, 0.002  # ps
 # Velocity Verlet with exact forces has no drift; over 0.8 ps at 300 K the toy's bounded fluctuation leaves a slope of 4e-6 at

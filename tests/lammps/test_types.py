@@ -7,7 +7,7 @@ from lammps_runner import Snapshot, observe_lines, run_well, snapshot, system_li
 from lammps_systems import NAMES, alloy, cluster
 from toy_export import toy_reference
 
-TOLERANCE = MODELS["toy"].energy_tolerance
+TOLERANCE = MODELS["toy"].tolerance.energy
 # lj/cut beside the model: three pairs of coefficients, cutoff 3.9 Å
 LJ = {"11": "0.011 2.3 3.9", "12": "0.017 2.4 3.9", "22": "0.023 2.6 3.9"}
 # Three LAMMPS types for two species: type 3 is Li again where a name is given, else left out.
