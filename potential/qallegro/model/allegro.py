@@ -88,7 +88,13 @@ class Allegro(nn.Module):
         embedding = config.radial_embedding
         if isinstance(embedding, BesselEmbedding):
             self.radial_embed: nn.Module = BesselEmbed(
-                self.num_types, config.embedding_dim, embedding.num_bessels, embedding.trainable, embedding.polynomial_cutoff_p, dtype
+                self.num_types,
+                config.embedding_dim,
+                embedding.num_bessels,
+                embedding.trainable,
+                embedding.polynomial_cutoff_p,
+                dtype,
+                config.forward_normalize,
             )
         else:
             self.radial_embed = SplineEmbed(self.num_types, config.embedding_dim, embedding.num_splines, embedding.spline_span, dtype)

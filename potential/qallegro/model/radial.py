@@ -41,7 +41,9 @@ def cosine_splines(x: Tensor, num_splines: int, span: int) -> Tensor:
 class BesselEmbed(nn.Module):
     """h0 = concat(A[type_i], B[type_j]) * Linear(b f), with A, B of shape (nt, C/2)."""
 
-    def __init__(self, num_types: int, dim: int, num_bessels: int, trainable: bool, p: float, dtype: torch.dtype) -> None:
+    def __init__(
+        self, num_types: int, dim: int, num_bessels: int, trainable: bool, p: float, dtype: torch.dtype, forward_normalize: bool = True
+    ) -> None:
         super().__init__()
         self.p = float(p)
         self.num_types = num_types
@@ -53,7 +55,7 @@ class BesselEmbed(nn.Module):
             self.register_buffer("frequencies", frequencies)
         self.center_embed = nn.Parameter(torch.randn(num_types, dim // 2, dtype=dtype))
         self.neighbor_embed = nn.Parameter(torch.randn(num_types, dim // 2, dtype=dtype))
-        self.basis_linear = Linear([num_bessels], dim, gain=1.0, dtype=dtype)
+        self.basis_linear = Linear([num_bessels], dim, gain=1.0, dtype=dtype, forward_normalize=forward_normalize)
 
     def forward(self, x: Tensor, pair_types: Tensor) -> Tensor:
         """Args: x (E,) float64; pair_types (E,) int64 = type_i nt + type_j. Returns (E, C)."""
