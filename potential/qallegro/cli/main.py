@@ -14,6 +14,7 @@ VERBS = {
     "export": ("export", "export"),
     "info": ("info", "info"),
     "import": ("import_", "import_model"),
+    "demo": ("demo", "demo"),
 }
 
 app = typer.Typer(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import ase.io
 import numpy as np
 from ase import Atoms, units
-from ase.md.velocitydistribution import Stationary, ZeroRotation, thermalize_momenta
+from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 
 from qallegro.errors import QAllegroError
@@ -65,7 +65,6 @@ def starting_structure(frame: Atoms, copies: int, spacing: float, temperature: f
         atoms += one
     thermalize_momenta(atoms, temperature_K=temperature, rng=rng)
     Stationary(atoms)
-    ZeroRotation(atoms)
     return atoms
 
 

@@ -1,0 +1,171 @@
+"""The main job from end to end: reference data -> train -> evaluate -> export -> MD in LAMMPS and ASE -> report."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from qallegro.demo import dynamics, report
+from qallegro.demo.reference import sample_molecule, write_frames
+from qallegro.errors import ConfigError, QAllegroError
+from qallegro.training.metrics import Errors
+
+#: molecule known to `ase.build.molecule`
+MOLECULE = "CH3CH2OH"
+FRAMES, VALIDATION, TEST = 1000, 50, 200
+#: MD: molecules along each edge of the box, their distance (no two see each other), starting temperature, steps
+COPIES, SPACING, TEMPERATURE, STEPS = 2, 12.0, 300.0, 1000
+
+#: eV/Å, largest difference between LAMMPS and ASE on one structure: float32 network, blocks cut differently
+SAME_FORCES = 5e-5
+#: meV per atom and ps: energy must not drift
+LARGEST_DRIFT = 0.5
+
+
+def run_demo(folder: Path, train_time: str = "150s", seed: int = 1, console: Console | None = None) -> dict[str, Any]:
+    """Run everything, in `folder`.
+
+    Args:
+        folder: where all files go; must be empty, absent, or hold an earlier demo, which is replaced.
+        train_time: duration of the training.
+        seed: of sampling, training and MD.
+        console: where to report.
+
+    Returns:
+        the figures that the closing table shows, also in `demo.json`.
+
+    Raises:
+        ConfigError: the folder holds something else, or a package is missing.
+        QAllegroError: a check at the end failed.
+    """
+    from qallegro.data.config import Source
+    from qallegro.export.exporter import export_model
+    from qallegro.training.evaluate import evaluate_file
+    from qallegro.training.load_config import check_config
+    from qallegro.training.plots import plot_parity
+    from qallegro.training.predictors import open_predictor
+    from qallegro.training.run import train
+
+    console = console or Console()
+    start = time.perf_counter()
+    _clear(folder)
+
+    console.rule("1  reference data")
+    bar = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f}"), TimeElapsedColumn())
+    with Progress(*bar, TimeRemainingColumn(), console=console) as progress:
+        clock = time.perf_counter()
+        frames = sample_molecule(MOLECULE, FRAMES, seed, progress)
+        reference_us = 1e6 * (time.perf_counter() - clock) / (progress.tasks[0].total * len(frames[0]))
+    order = np.random.default_rng(seed).permutation(len(frames))
+    write_frames(folder / "train.xyz", [frames[i] for i in order[TEST:]])
+    write_frames(folder / "test.xyz", [frames[i] for i in order[:TEST]])
+    console.print(f"{len(frames)} frames of {frames[0].get_chemical_formula()}: {len(frames) - TEST} to train on, {TEST} held out")
+
+    console.rule("2  training")
+    config = _configuration(folder, train_time, seed)
+    result = train(check_config(config, "demo"), folder / "run", console=console)
+
+    console.rule("3  export and evaluation of the exported file")
+    exported = export_model(result.folder.model, folder / "ethanol.qallegro.pth")
+    evaluation = evaluate_file(open_predictor(exported.path), [Source(path=str(folder / "test.xyz"))])
+    plot_parity(evaluation, folder / "parity.png", "ethanol, held-out frames, exported file")
+    console.print(f"wrote {exported.path}", highlight=False)
+
+    console.rule("4  molecular dynamics")
+    atoms = dynamics.starting_structure(frames[order[0]], COPIES, SPACING, TEMPERATURE, seed)
+    species = exported.record["atom_types"]
+    runs = []
+    for ranks in (1, 2):
+        with console.status(f"LAMMPS on {ranks} rank(s), {STEPS} steps of {len(atoms)} atoms ..."):
+            runs.append(dynamics.run_lammps(atoms, exported.path, species, STEPS, ranks, folder / f"lammps_{ranks}"))
+    with console.status(f"ASE, {STEPS} steps ..."):
+        runs.append(dynamics.run_ase(atoms, exported.path, STEPS))
+    report.plot_conservation(folder / "conservation.png", runs, len(atoms))
+    report.plot_speed(folder / "speed.png", runs, len(atoms), reference_us)
+
+    figures = _figures(evaluation.errors, runs, len(atoms), reference_us, time.perf_counter() - start)
+    (folder / "demo.json").write_text(json.dumps(figures, indent=2))
+    _check(figures)
+    console.print(report.summary(_rows(figures, len(atoms))))
+    console.print("plots and files:", highlight=False)
+    for path in (folder / "parity.png", folder / "conservation.png", folder / "speed.png", result.folder.plots, exported.path):
+        console.print(f"  {path}", highlight=False)
+    return figures
+
+
+def _configuration(folder: Path, train_time: str, seed: int) -> dict[str, Any]:
+    return {
+        "seed": seed,
+        "data": {"root": str(folder), "train": "train.xyz", "test": "test.xyz", "split": {"validation": VALIDATION}},
+        "model": {
+            "r_max": 4.5,
+            "l_max": 2,
+            "num_layers": 2,
+            "num_scalar_features": 32,
+            "num_tensor_features": 8,
+            "scalar_embed_mlp": {"width": 32},
+            "latent_mlp": {"width": 32},
+            "readout_mlp": {"width": 32},
+        },
+        "training": {
+            "batch_size": 8,
+            "max_epochs": 400,
+            "max_time": train_time,
+            "optimizer": {"learning_rate": 6e-3},
+            "schedule": {"over": "time"},
+            "ema": {"decay": 0.995},
+        },
+        "trainer": {"accelerator": "cpu"},
+    }
+
+
+def _clear(folder: Path) -> None:
+    """An earlier demo may be replaced, anything else may not."""
+    if folder.exists():
+        if not folder.is_dir() or (any(folder.iterdir()) and not (folder / ".demo").exists()):
+            raise ConfigError(f"demo folder must be empty or hold an earlier demo, `{folder}` does not; name another with -o")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / ".demo").touch()
+
+
+def _figures(errors: Errors, runs: list[dynamics.Trajectory], atoms: int, reference_us: float, seconds: float) -> dict[str, Any]:
+    first = runs[0]
+    return {
+        "forces_mae": errors.forces.mae,
+        "forces_rmse": errors.forces.rmse,
+        "energy_mae": errors.energy.mae,
+        "largest_force_difference": max(float(np.abs(run.first_forces - first.first_forces).max()) for run in runs[1:]),
+        "largest_energy_difference": max(abs(float(run.potential_energy[0] - first.potential_energy[0])) for run in runs[1:]) / atoms,
+        "drift": {run.label: report.drift(run, atoms) for run in runs},
+        "microseconds_per_atom_step": {run.label: 1e6 * run.seconds / run.steps / atoms for run in runs} | {"GFN2-xTB": reference_us},
+        "seconds": seconds,
+    }
+
+
+def _check(figures: dict[str, Any]) -> None:
+    if not figures["largest_force_difference"] <= SAME_FORCES:
+        raise QAllegroError(f"LAMMPS and ASE must agree to {SAME_FORCES} eV/Å, they differ by {figures['largest_force_difference']:.1e} eV/Å")
+    for label, drift in figures["drift"].items():
+        if not abs(drift) <= LARGEST_DRIFT:
+            raise QAllegroError(f"energy must not drift by more than {LARGEST_DRIFT} meV/atom/ps, it does by {drift:.2f} in {label}")
+
+
+def _rows(figures: dict[str, Any], atoms: int) -> list[tuple[str, str]]:
+    rows = [
+        ("forces, held-out frames", f"MAE {1e3 * figures['forces_mae']:.1f} meV/Å, RMSE {1e3 * figures['forces_rmse']:.1f} meV/Å"),
+        ("energy, held-out frames", f"MAE {1e3 * figures['energy_mae']:.2f} meV/atom"),
+        (
+            "LAMMPS (1, 2 ranks) and ASE agree",
+            f"forces {figures['largest_force_difference']:.1e} eV/Å, energy {figures['largest_energy_difference']:.1e} eV/atom",
+        ),
+    ]
+    rows += [(f"energy drift, {label}", f"{drift:+.4f} meV/atom/ps") for label, drift in figures["drift"].items()]
+    rows += [(f"time, {label}", f"{value:.0f} µs per atom and step") for label, value in figures["microseconds_per_atom_step"].items()]
+    rows.append(("whole demo", f"{figures['seconds'] / 60:.1f} minutes, {atoms} atoms in MD"))
+    return rows
