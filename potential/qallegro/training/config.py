@@ -135,6 +135,7 @@ class TrainerConfig(Strict):
     strategy: str = Field("auto", description="`ddp` for several devices; auto picks it")
     deterministic: bool = Field(False, description="refuse operations whose result depends on the order of threads (GPU)")
     progress: Literal["auto", "bar", "lines", "none"] = Field("auto", description="bar on a terminal, else one line an epoch")
+    plots: bool = Field(True, description="draw training curves and parity plots at the end")
     tensorboard: bool = Field(False, description="also write TensorBoard logs (pip install qallegro[tensorboard])")
 
 

@@ -48,6 +48,7 @@ class TrainingModule(L.LightningModule):
         self.monitor = Monitor(config.early_stopping)
         self.clock = Clock(config.max_seconds)
         self.ema: WeightAverage | None = None
+        self._weights = [p for p in potential.parameters() if p.requires_grad]
         self.save_best = save_best
         self.best_this_epoch = False
         self._validation: dict[str, float] = {}
@@ -61,10 +62,9 @@ class TrainingModule(L.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW in one fused call a step."""
         config = self.config.optimizer
-        weights = [p for p in self.potential.parameters() if p.requires_grad]
         groups = [
-            {"params": [p for p in weights if p.dim() > 1], "weight_decay": config.weight_decay},
-            {"params": [p for p in weights if p.dim() <= 1], "weight_decay": 0.0},
+            {"params": [p for p in self._weights if p.dim() > 1], "weight_decay": config.weight_decay},
+            {"params": [p for p in self._weights if p.dim() <= 1], "weight_decay": 0.0},
         ]
         return torch.optim.AdamW(
             [g for g in groups if g["params"]], lr=config.learning_rate, betas=tuple(config.betas), amsgrad=config.amsgrad, fused=True
@@ -126,6 +126,11 @@ class TrainingModule(L.LightningModule):
         super().optimizer_step(*args, **kwargs)
         if self.ema is not None:
             self.ema.update()
+
+    def configure_gradient_clipping(self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: Any = None) -> None:
+        """As Lightning would, with all weights in one call."""
+        if gradient_clip_val is not None:
+            torch.nn.utils.clip_grad_norm_(self._weights, gradient_clip_val, foreach=True)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Stop at a limit of steps or time."""

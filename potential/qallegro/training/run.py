@@ -107,7 +107,7 @@ def train(config: RunConfig, folder: str | Path, resume: bool = False, console: 
     trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
     if not first:
         return Result(run, {})
-    return Result(run, _finish(run, data, module, console))
+    return Result(run, _finish(run, data, module, console, plots=config.trainer.plots))
 
 
 def resolve_model(config: RunConfig, data: ReferenceData) -> ModelConfig:
@@ -256,9 +256,9 @@ def _assemble(
     return module, loaders, trainer
 
 
-def _finish(run: RunFolder, data: ReferenceData, module: TrainingModule, console: Console) -> dict[str, Any]:
+def _finish(run: RunFolder, data: ReferenceData, module: TrainingModule, console: Console, plots: bool) -> dict[str, Any]:
     """Test the best weights, draw the plots."""
-    from qallegro.training.plots import plot_parity, plot_training
+    from qallegro.training import plots as draw
     from qallegro.training.report import error_table
 
     potential, provenance = load_model(run.model)
@@ -270,11 +270,14 @@ def _finish(run: RunFolder, data: ReferenceData, module: TrainingModule, console
             if data.samples[subset]:
                 evaluation = evaluate_samples(predictor, data.samples[subset])
                 metrics[subset] = evaluation.errors.record()
-                plot_parity(evaluation, run.plots / f"parity_{subset}.png", f"{subset} frames, {len(data.samples[subset])}")
+                if plots:
+                    draw.plot_parity(evaluation, run.plots / f"parity_{subset}.png", f"{subset} ({len(data.samples[subset])} frames)")
                 console.print(error_table(evaluation.errors, f"{subset} ({len(data.samples[subset])} frames)"))
-        plot_training(read_history(run.history), run.plots / "training.png")
+        if plots:
+            draw.plot_training(read_history(run.history), run.plots / "training.png")
     _write(run.metrics, json.dumps(metrics, indent=2))
-    console.print(f"best weights, of epoch {provenance['epoch']}: [bold]{run.model}[/]; plots in {run.plots}", highlight=False)
+    shown = f"; plots in {run.plots}" if plots else ""
+    console.print(f"best weights, of epoch {provenance['epoch']}: [bold]{run.model}[/]{shown}", highlight=False)
     return metrics
 
 
