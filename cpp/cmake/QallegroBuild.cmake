@@ -33,7 +33,7 @@ function(qallegro_package_folder result name)
 endfunction()
 
 function(qallegro_compile_options target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra $<$<CONFIG:Release>:-O3>)
+  target_compile_options(${target} PRIVATE -Wall -Wextra)
   if(QALLEGRO_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(${target} PRIVATE -fsanitize=address,undefined)

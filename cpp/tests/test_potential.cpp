@@ -11,7 +11,7 @@ using zip_writer::TemporaryFile;
 
 namespace {
 
-TemporaryFile exported_file() { return TemporaryFile(zip_writer::zip({{"model/data.pkl", "weights"}, {"model/extra/qallegro.json", example_record().dump()}})); }
+TemporaryFile exported_file() { return TemporaryFile(zip_writer::zip({{"model/data.pkl", "weights"}, {"model/extra/qallegro.json", example_record()}})); }
 
 Options options(const std::string &engine, const std::string &device = "cpu", int threads = 0, int local_rank = 0) {
   Options result;
@@ -86,7 +86,7 @@ TEST(missing_and_foreign_libraries_are_named) {
 
 TEST(a_damaged_weight_is_found_before_the_engine_starts) {
   search_in(FAKE_ENGINE_FOLDER);
-  std::string bytes = zip_writer::zip({{"model/data.pkl", "weights"}, {"model/extra/qallegro.json", example_record().dump()}});
+  std::string bytes = zip_writer::zip({{"model/data.pkl", "weights"}, {"model/extra/qallegro.json", example_record()}});
   bytes[bytes.find("weights")] ^= 1;
   const TemporaryFile file(bytes);
   CHECK_ERROR(Potential(file.path(), {}), "the checksum of `model/data.pkl`");
