@@ -85,7 +85,7 @@ def test_torch_settings_are_left_alone(exported, checkpoints):
             return (torch.get_num_threads(), torch.get_num_interop_threads(), torch.get_default_dtype(), torch.is_grad_enabled(),
                     torch.is_inference_mode_enabled(), bool((torch.random.get_rng_state() == state).all()))
         energies = []
-        for mode in (torch.no_grad, torch.inference_mode, torch.enable_grad):
+        for mode in (torch.inference_mode, torch.enable_grad):
             with mode():
                 before = settings()
                 for path, options in ((sys.argv[1], {"threads": 1}), (sys.argv[1], {"threads": 2}), (sys.argv[2], {})):
