@@ -11,7 +11,7 @@ def import_model(
     output: Annotated[Path, typer.Option("-o", "--output", help="model to write")] = Path("model.pth"),
     base: Annotated[Path | None, typer.Option(help="file that a fine-tuned model started from, if it has moved")] = None,
     species: Annotated[
-        str | None, typer.Option(help="chemical symbols of the peer's types, in its order, as `Cu,Li` [default: as the file says]")
+        str | None, typer.Option(help="chemical symbols of the peer's types, in its order, as `Cu,Li`, if its file does not tell")
     ] = None,
 ) -> None:
     """Take over a model trained with nequip-allegro, without that package."""
@@ -29,5 +29,6 @@ def import_model(
         f"wrote {result.path}: {' '.join(config.atom_types)}, r_max {config.r_max} Å, l_max {config.l_max}, {config.num_layers} layers, "
         f"{count:,} weights ({source['weights']}), {config.dtype}",
         highlight=False,
+        soft_wrap=True,
     )
     console.print(f"from {source['file']}, nequip-allegro {source['versions'].get('allegro')}", highlight=False)
