@@ -1,5 +1,7 @@
 // Registers pair style `qallegro` with the LAMMPS that opens this library
 // (https://docs.lammps.org/Developer_plugins.html).
+#include <string>
+
 #include "lammps.h"
 #include "pair_qallegro.h"
 
@@ -26,9 +28,10 @@ __attribute__((visibility("default"))) void lammpsplugin_init(void *lmp, void *h
 static void *create_pair(void *lmp) { return new LAMMPS_NS::PairQAllegro(static_cast<LAMMPS_NS::LAMMPS *>(lmp)); }
 
 void lammpsplugin_init(void *lmp, void *handle, void *regfunc) {
-  // LAMMPS says so when it is not the version that the plugin was compiled for.
+  // LAMMPS tells the user when it is not the version that the plugin was compiled for, as far as the build knew it.
+  const std::string compiled_for = QALLEGRO_LAMMPS_VERSION;
   lammpsplugin_t plugin{};
-  plugin.version = QALLEGRO_LAMMPS_VERSION;
+  plugin.version = compiled_for.empty() ? static_cast<LAMMPS_NS::LAMMPS *>(lmp)->version : QALLEGRO_LAMMPS_VERSION;
   plugin.style = "pair";
   plugin.name = "qallegro";
   plugin.info = "Allegro potentials, pair style qallegro " QALLEGRO_VERSION;

@@ -99,8 +99,8 @@ def system_lines(atoms: ase.Atoms, data: str, units: str = "metal", before_box: 
     return f"clear\nunits {units}\nboundary {boundary}\natom_modify map array sort 0 0.0\n{before_box}\nread_data {data}\n"
 
 
-def observe_lines(label: str, per_atom: bool = True, edges: bool = True, thermo: str = "") -> str:
-    """Computes, dump and thermo output (and more `thermo` keywords) that `snapshot(folder, log, label)` reads, every step from here."""
+def observe_lines(label: str, per_atom: bool = True, edges: bool = True, thermo: str = "", dump_every: int = 1) -> str:
+    """Computes, dump and thermo output (with more `thermo` keywords), from here on, for `snapshot(folder, log, label)` to read."""
     columns = "id type x y z fx fy fz"
     lines = []
     thermo = f"step pe ke etotal temp press pxx pyy pzz pxy pxz pyz vol {thermo}"
@@ -118,7 +118,7 @@ def observe_lines(label: str, per_atom: bool = True, edges: bool = True, thermo:
         f"thermo_style custom {thermo}",
         f"thermo_modify line yaml format float {FULL_PRECISION}",
         "thermo 1",
-        f"dump out all custom 1 {label}.dump {columns}",
+        f"dump out all custom {dump_every} {label}.dump {columns}",
         f"dump_modify out sort id format float {FULL_PRECISION}",
         f'print "snapshot {label}"',
     ]

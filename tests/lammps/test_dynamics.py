@@ -36,7 +36,7 @@ def nve_rows(toy, tmp_path_factory):
         script += system_lines(alloy(), "alloy.data") + pair_lines(toy)
         script += f"velocity all create 600 4711 mom yes rot yes\nfix move all nve\ntimestep {NVE_TIMESTEP / factor}\n"
         script += observe_lines(label, per_atom=False) + f"undump out\nrun {NVE_STEPS * factor}\n"
-    run_well(script, folder, ranks=2)
+    run_well(script, folder)
     return {label: thermo_rows(folder / "in.log", label) for label in ("whole", "half")}
 
 
@@ -59,9 +59,9 @@ def relaxed(toy, tmp_path_factory):
     folder = tmp_path_factory.mktemp("relax")
     write_data(folder / "sheared.data", sheared(), NAMES)
     start = system_lines(sheared(), "sheared.data") + pair_lines(toy) + "thermo_modify lost error\n"
-    script = start + observe_lines("minimize") + "min_style cg\nminimize 0.0 1e-6 500 2000\n"
-    script += start + observe_lines("box_relax") + "fix box all box/relax tri 0.0 vmax 0.003\nminimize 0.0 1e-6 500 2000\n"
-    script += start + observe_lines("npt", thermo="econserve xy") + "velocity all create 300 4711\n"
+    script = start + observe_lines("minimize", dump_every=100) + "min_style cg\nminimize 0.0 1e-6 500 2000\n"
+    script += start + observe_lines("box_relax", dump_every=100) + "fix box all box/relax tri 0.0 vmax 0.003\nminimize 0.0 1e-6 500 2000\n"
+    script += start + observe_lines("npt", thermo="econserve xy", dump_every=100) + "velocity all create 300 4711\n"
     script += "fix move all npt temp 300 300 0.1 tri 0.0 0.0 0.5\nrun 300\n"
     run_well(script, folder, ranks=2)
     return folder
