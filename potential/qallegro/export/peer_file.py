@@ -127,8 +127,8 @@ def check_version(file: PeerFile) -> None:
         raise ModelError(f"`{file.path}` must be written by nequip-allegro 0.8, got versions {file.versions} without `allegro`")
     if ".".join(str(version).split(".")[:2]) not in PEER_VERSIONS:
         raise ModelError(
-            f"`{file.path}` must be written by nequip-allegro {' or '.join(PEER_VERSIONS)}, got {version}; "
-            "open the checkpoint with that release of the peer and package it, or train it on there"
+            f"`{file.path}` must be written by nequip-allegro {' or '.join(PEER_VERSIONS)}, got {version}; if it is older, build a package "
+            "from the checkpoint with `nequip-package` of release 0.8 and import that; if it is newer, update qallegro"
         )
 
 
