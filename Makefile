@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 NATIVE := CMakeLists.txt pyproject.toml $(shell find cpp lammps_plugin -type f \( -name '*.cpp' -o -name '*.hpp' -o -name '*.h' -o -name 'CMakeLists.txt' -o -name '*.cmake' \))
 
-.PHONY: demo test test-slow setup docs lint clean
+.PHONY: demo test test-slow setup docs lint clean FORCE
 
 demo: setup
 	$(BIN)/qallegro demo -o demo_output
@@ -28,8 +28,14 @@ $(VENV)/.python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	@touch $@
 
+# An editable install maps the modules that exist when it is made: a new file needs a new install, an edited one does not.
+$(VENV)/.modules: FORCE | $(VENV)/.python
+	@find potential ase_calc -name '*.py' | LC_ALL=C sort > $@.new; if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+FORCE:
+
 # The build runs in this environment, not in one of its own: torch and LAMMPS are downloaded once, and the plugin matches them.
-$(VENV)/.installed: $(VENV)/.python $(NATIVE)
+$(VENV)/.installed: $(VENV)/.python $(VENV)/.modules $(NATIVE)
 	$(BIN)/python -m pip install --quiet torch==2.13.0
 	$(BIN)/python -m pip install --quiet scikit-build-core pybind11 nlohmann-json cmake ninja "lammps[mpi]==2025.7.22.4.0"
 	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[demo,test]"
