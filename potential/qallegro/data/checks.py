@@ -92,7 +92,9 @@ def check_species(frames: Sequence[Frame], atom_types: Sequence[str], reason: st
     for frame in frames:
         unknown = sorted(frame.species - known)
         if unknown:
-            raise DataError(f"species must be among {list(atom_types)} ({reason}), got {unknown[0]} in {frame.where}")
+            raise DataError(
+                f"species must be among {list(atom_types)} ({reason}), got {unknown[0]} in {frame.where}; train on frames with it, or leave it out"
+            )
 
 
 def check_distances(frame: Frame, neighbors: np.ndarray, edge_vectors: np.ndarray, counts: np.ndarray, min_distance: float) -> float:

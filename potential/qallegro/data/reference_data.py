@@ -70,8 +70,8 @@ def load_reference_data(
     for frames in subsets.values():
         checks.check_species(frames, atom_types, reason)
     quantities = _quantities(subsets["train"], required, unwanted)
-    for frames in subsets.values():
-        checks.check_labels(frames, quantities, config.allow_missing)
+    everything = [frame for frames in subsets.values() for frame in frames]
+    checks.check_labels(everything, quantities, config.allow_missing)
 
     type_of = np.full(len(chemical_symbols), -1, dtype=np.int64)
     type_of[[atomic_numbers[s] for s in atom_types]] = np.arange(len(atom_types))
@@ -89,8 +89,8 @@ def load_reference_data(
 
     shifts = _reference_energies(config, root, subsets["train"], isolated, atom_types)
     train = subsets["train"]
-    for source in dict.fromkeys(f.source for f in train):
-        in_file = [f for f in train if f.source == source]
+    for source in dict.fromkeys(f.source for f in everything):
+        in_file = sorted((f for f in everything if f.source == source), key=lambda f: f.index)
         checks.warn_net_forces(in_file)
         unit_checks.warn_units(in_file)
     for subset in ("validation", "test"):

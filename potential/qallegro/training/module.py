@@ -127,7 +127,9 @@ class TrainingModule(L.LightningModule):
         if self.ema is not None:
             self.ema.update()
 
-    def configure_gradient_clipping(self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: Any = None) -> None:
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: Any = None
+    ) -> None:
         """As Lightning would, with all weights in one call."""
         if gradient_clip_val is not None:
             torch.nn.utils.clip_grad_norm_(self._weights, gradient_clip_val, foreach=True)
