@@ -32,7 +32,7 @@ def toy_structures() -> dict[str, ase.Atoms]:
 
 
 def pair_arguments(atoms: ase.Atoms, reach: float, seed: int | None = None) -> dict[str, np.ndarray]:
-    """Arguments of `Potential.evaluate_pairs` for all pairs closer than `reach`; shuffled with a seed, else sorted and with `first_edge`."""
+    """Arguments of `Potential.evaluate_pairs` for all pairs closer than `reach`; shuffled with a seed, else sorted with `first_edge`."""
     i, j, shifts = neighbor_list("ijS", atoms, reach)
     order = np.arange(len(i)) if seed is None else np.random.default_rng(seed).permutation(len(i))
     arguments = {

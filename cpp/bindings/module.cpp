@@ -23,7 +23,8 @@ Array<T> array(const py::object &value, const char *name) {
   if (!given) PyErr_Clear();
   const bool number = given && std::string("fiu").find(given.dtype().kind()) != std::string::npos;
   if (!number || (std::is_integral_v<T> && !given.dtype().equal(py::dtype::of<T>())))
-    throw qallegro::Error(std::string("`") + name + "` must be an array of " + std::string(py::str(static_cast<py::object>(py::dtype::of<T>()))) + ", it is " +
+    throw qallegro::Error(std::string("`") + name + "` must be an array of " +
+                          std::string(py::str(static_cast<py::object>(py::dtype::of<T>()))) + ", it is " +
                           (given ? "one of " + std::string(py::str(static_cast<py::object>(given.dtype()))) : std::string("none")));
   return Array<T>(given);
 }
@@ -159,9 +160,8 @@ class PyPotential {
     check_shape(shifts, {n_pairs, 3}, "shifts");
     check_shape(atom_types, {n_atoms}, "atom_types");
     if (first_edge) check_shape(*first_edge, {n_atoms + 1}, "first_edge");
-    const qallegro::PairList list{n_atoms,       n_pairs,           positions.data(),
-                                  cell.data(),   pairs.data(),      shifts.data(),
-                                  atom_types.data(), first_edge ? first_edge->data() : nullptr};
+    const qallegro::PairList list{n_atoms,      n_pairs,       positions.data(),  cell.data(),
+                                  pairs.data(), shifts.data(), atom_types.data(), first_edge ? first_edge->data() : nullptr};
     Output output(n_atoms, n_pairs, {per_atom_virial, per_atom_virial_centroid, edge_gradients});
     {
       const py::gil_scoped_release no_gil;
@@ -186,7 +186,8 @@ class PyPotential {
   void to_pair_order(double *gradients) {
     const auto &pair_of_edge = pair_edges_.pair_of_edge();
     const std::vector<double> by_edge(gradients, gradients + 3 * pair_of_edge.size());
-    for (std::size_t edge = 0; edge < pair_of_edge.size(); ++edge) std::copy_n(by_edge.data() + 3 * edge, 3, gradients + 3 * pair_of_edge[edge]);
+    for (std::size_t edge = 0; edge < pair_of_edge.size(); ++edge)
+      std::copy_n(by_edge.data() + 3 * edge, 3, gradients + 3 * pair_of_edge[edge]);
   }
 
   qallegro::Potential potential_;
@@ -199,8 +200,7 @@ class PyPotential {
 PYBIND11_MODULE(_runtime, module) {
   module.doc() = "The qallegro C++ runtime: read an exported file, evaluate edges.";
   py::register_exception<qallegro::Error>(module, "Error", PyExc_RuntimeError);
-  module.def(
-      "read_record", [](const std::string &path) { return parsed(qallegro::read_record(path)); }, py::arg("path"));
+  module.def("read_record", [](const std::string &path) { return parsed(qallegro::read_record(path)); }, py::arg("path"));
   py::class_<PyPotential>(module, "Potential")
       .def(py::init<const std::string &, const std::string &, const std::string &, int, int>(), py::arg("path"), py::arg("engine") = "auto",
            py::arg("device") = "cpu", py::arg("threads") = 0, py::arg("local_rank") = 0, py::call_guard<py::gil_scoped_release>())

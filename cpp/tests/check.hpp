@@ -50,30 +50,30 @@ inline int run() {
 
 }  // namespace check
 
-#define TEST(name)                                            \
-  static void name();                                         \
+#define TEST(name)                                               \
+  static void name();                                            \
   static const check::Registered registered_##name(#name, name); \
   static void name()
 
-#define CHECK(condition) \
-  do {                   \
+#define CHECK(condition)                                                        \
+  do {                                                                          \
     if (!(condition)) check::fail(__FILE__, __LINE__, "not true: " #condition); \
   } while (false)
 
 // Written so that a NaN fails.
-#define CHECK_CLOSE(value, expected, tolerance)                                                                                  \
-  do {                                                                                                                           \
-    const double value_ = (value), expected_ = (expected);                                                                       \
-    if (!(std::abs(value_ - expected_) <= (tolerance)))                                                                          \
-      check::fail(__FILE__, __LINE__, #value " is " + std::to_string(value_) + ", expected " + std::to_string(expected_));       \
+#define CHECK_CLOSE(value, expected, tolerance)                                                                            \
+  do {                                                                                                                     \
+    const double value_ = (value), expected_ = (expected);                                                                 \
+    if (!(std::abs(value_ - expected_) <= (tolerance)))                                                                    \
+      check::fail(__FILE__, __LINE__, #value " is " + std::to_string(value_) + ", expected " + std::to_string(expected_)); \
   } while (false)
 
-#define CHECK_ERROR(expression, words)                                               \
-  do {                                                                               \
-    try {                                                                            \
-      expression;                                                                    \
-      check::fail(__FILE__, __LINE__, "no error from " #expression);                 \
-    } catch (const qallegro::Error &error) {                                         \
-      check::contains(__FILE__, __LINE__, error.what(), words);                      \
-    }                                                                                \
+#define CHECK_ERROR(expression, words)                               \
+  do {                                                               \
+    try {                                                            \
+      expression;                                                    \
+      check::fail(__FILE__, __LINE__, "no error from " #expression); \
+    } catch (const qallegro::Error &error) {                         \
+      check::contains(__FILE__, __LINE__, error.what(), words);      \
+    }                                                                \
   } while (false)

@@ -33,8 +33,8 @@ class FakeEngine final : public Engine {
         const Slot slot = slot_at(block, at, a, n_types);
         const double pv = p[0] * slot.v[0] + p[1] * slot.v[1] + p[2] * slot.v[2];
         for (int d = 0; d < 3; ++d)
-          block.edge_gradients[3 * at + d] = (slot.strength + 2.0 * dipole * slot.charge * pv) * slot.du_over_r * slot.v[d] +
-                                             2.0 * dipole * slot.charge * slot.u * p[d];
+          block.edge_gradients[3 * at + d] =
+              (slot.strength + 2.0 * dipole * slot.charge * pv) * slot.du_over_r * slot.v[d] + 2.0 * dipole * slot.charge * slot.u * p[d];
       }
       block.per_atom_energy[c] = energy + dipole * (p[0] * p[0] + p[1] * p[1] + p[2] * p[2]);
       const double nan = std::numeric_limits<double>::quiet_NaN();
@@ -69,8 +69,8 @@ class FakeEngine final : public Engine {
     // Every slot beyond its cutoff must be padding: the runtime drops the other edges.
     if (w <= 0.0) padding_was_legal = padding_was_legal && b == 0 && v[0] == 2.0 * record_.r_max && v[1] == 0.0 && v[2] == 0.0;
     const double inside = w > 0.0 ? w : 0.0;
-    return {v, inside * inside * inside, -6.0 * inside * inside / (r_cut * r_cut), 0.3 + 0.07 * static_cast<double>(a) + 0.05 * static_cast<double>(b),
-            0.5 + 0.4 * static_cast<double>(b)};
+    return {v, inside * inside * inside, -6.0 * inside * inside / (r_cut * r_cut),
+            0.3 + 0.07 * static_cast<double>(a) + 0.05 * static_cast<double>(b), 0.5 + 0.4 * static_cast<double>(b)};
   }
 
   Record record_;

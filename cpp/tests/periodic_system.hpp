@@ -7,9 +7,9 @@
 #include "qallegro/potential.hpp"
 
 struct PeriodicSystem {
-  std::vector<double> positions;        // (n, 3) Å
-  std::vector<double> cell;             // (3, 3) Å
-  std::vector<std::int32_t> types;      // (n)
+  std::vector<double> positions;    // (n, 3) Å
+  std::vector<double> cell;         // (3, 3) Å
+  std::vector<std::int32_t> types;  // (n)
   std::int64_t n_atoms() const { return static_cast<std::int64_t>(types.size()); }
 };
 
@@ -37,8 +37,13 @@ struct Edges {
   std::vector<double> vectors;
 
   qallegro::EdgeList view() const {
-    return {static_cast<std::int64_t>(types.size()), static_cast<std::int64_t>(centers.size()), centers.data(), first_edge.data(),
-            neighbors.data(), vectors.data(), types.data()};
+    return {static_cast<std::int64_t>(types.size()),
+            static_cast<std::int64_t>(centers.size()),
+            centers.data(),
+            first_edge.data(),
+            neighbors.data(),
+            vectors.data(),
+            types.data()};
   }
 };
 
@@ -55,7 +60,8 @@ inline Edges edges_of(const PeriodicSystem &system, double reach, int images) {
             if (i == j && a == 0 && b == 0 && c == 0) continue;
             double v[3], r2 = 0.0;
             for (int d = 0; d < 3; ++d) {
-              v[d] = system.positions[3 * j + d] - system.positions[3 * i + d] + a * system.cell[d] + b * system.cell[3 + d] + c * system.cell[6 + d];
+              v[d] = system.positions[3 * j + d] - system.positions[3 * i + d] + a * system.cell[d] + b * system.cell[3 + d] +
+                     c * system.cell[6 + d];
               r2 += v[d] * v[d];
             }
             if (r2 >= reach * reach) continue;

@@ -22,8 +22,8 @@ EdgeSelection rows_with(const std::vector<int> &counts) {
   record.r_max = 4.0;
   record.cutoffs = {4.0};
   EdgeSelection selection;
-  select_edges({static_cast<std::int64_t>(types.size()), static_cast<std::int64_t>(counts.size()), centers.data(), first.data(), neighbors.data(),
-                vectors.data(), types.data()},
+  select_edges({static_cast<std::int64_t>(types.size()), static_cast<std::int64_t>(counts.size()), centers.data(), first.data(),
+                neighbors.data(), vectors.data(), types.data()},
                record, selection);
   return selection;
 }
@@ -58,9 +58,7 @@ TEST(blocks_cover_every_row_once_within_their_bounds) {
   }
 }
 
-TEST(a_system_that_fits_is_one_block) {
-  CHECK(cut(rows_with({30, 28, 31, 29}), 4096).size() == 1);
-}
+TEST(a_system_that_fits_is_one_block) { CHECK(cut(rows_with({30, 28, 31, 29}), 4096).size() == 1); }
 
 TEST(a_dilute_half_does_not_pay_for_the_dense_half) {
   std::vector<int> counts(200, 60);

@@ -31,7 +31,10 @@ Record example() {
 
 struct Sums {
   explicit Sums(const Edges &edges)
-      : energies(edges.types.size()), forces(3 * edges.types.size()), gradients(edges.vectors.size(), 99.0), virials(9 * edges.types.size()),
+      : energies(edges.types.size()),
+        forces(3 * edges.types.size()),
+        gradients(edges.vectors.size(), 99.0),
+        virials(9 * edges.types.size()),
         centroid(9 * edges.types.size()) {
     results.per_atom_energy = energies.data();
     results.forces = forces.data();
@@ -44,7 +47,8 @@ struct Sums {
 };
 
 struct Run {
-  explicit Run(std::int64_t slots = 1000) : engine(new FakeEngine(example(), slots)), evaluator(example(), std::unique_ptr<Engine>(engine)) {}
+  explicit Run(std::int64_t slots = 1000)
+      : engine(new FakeEngine(example(), slots)), evaluator(example(), std::unique_ptr<Engine>(engine)) {}
   void operator()(const Edges &edges, Sums &sums) { evaluator.evaluate(edges.view(), sums.results); }
   FakeEngine *engine;
   Evaluator evaluator;

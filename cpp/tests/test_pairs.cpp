@@ -16,8 +16,10 @@ struct Fixture {
   Edges edges = edges_of(system, 4.0, 2);
 
   PairList list(bool sorted) const {
-    return {system.n_atoms(), static_cast<std::int64_t>(edges.neighbors.size()), system.positions.data(), system.cell.data(), edges.pairs.data(),
-            edges.shifts.data(), system.types.data(), sorted ? edges.first_edge.data() : nullptr};
+    return {system.n_atoms(),        static_cast<std::int64_t>(edges.neighbors.size()),
+            system.positions.data(), system.cell.data(),
+            edges.pairs.data(),      edges.shifts.data(),
+            system.types.data(),     sorted ? edges.first_edge.data() : nullptr};
   }
 };
 

@@ -11,7 +11,9 @@ using zip_writer::TemporaryFile;
 
 namespace {
 
-TemporaryFile exported_file() { return TemporaryFile(zip_writer::zip({{"model/data.pkl", "weights"}, {"model/extra/qallegro.json", example_record()}})); }
+TemporaryFile exported_file() {
+  return TemporaryFile(zip_writer::zip({{"model/data.pkl", "weights"}, {"model/extra/qallegro.json", example_record()}}));
+}
 
 Options options(const std::string &engine, const std::string &device = "cpu", int threads = 0, int local_rank = 0) {
   Options result;

@@ -52,7 +52,8 @@ std::string zip(const std::vector<Member> &members, Tamper tamper, bool zip64_en
     const std::string sizes = little_endian(static_cast<std::uint32_t>(size)) + little_endian(static_cast<std::uint32_t>(size));
     std::string extra;
     if (member.zip64)
-      extra = little_endian<std::uint16_t>(1) + little_endian<std::uint16_t>(24) + little_endian(size) + little_endian(size) + little_endian(offset);
+      extra = little_endian<std::uint16_t>(1) + little_endian<std::uint16_t>(24) + little_endian(size) + little_endian(size) +
+              little_endian(offset);
     const std::string full = little_endian<std::uint32_t>(0xffffffff);
     body += little_endian<std::uint32_t>(0x04034b50) + start + sizes + name_size + none16 + member.name + member.data;
     directory += little_endian<std::uint32_t>(0x02014b50) + none16 + start + (member.zip64 ? full + full : sizes) + name_size +

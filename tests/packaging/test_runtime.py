@@ -1,12 +1,11 @@
-"""The C++ runtime with the TorchScript engine gives the numbers of numpy, over edges and over pairs, in any order and any state of torch."""
+"""The C++ runtime with the TorchScript engine gives the numbers of numpy: over edges, over pairs, in any order and state of torch."""
 
 import numpy as np
 import pytest
 import torch
+from qallegro_ase import _runtime
 from toy_export import toy_reference, write_toy_file
 from toy_runtime import ATOM_TYPES, CUTOFFS, pair_arguments, toy_structures
-
-from qallegro_ase import _runtime
 
 #: the same float64 sums in another order; float32: rounding of the toy's few operations
 TOLERANCE = {"float64": 1e-12, "float32": 2e-5}

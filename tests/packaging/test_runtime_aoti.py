@@ -6,13 +6,12 @@ import sys
 
 import numpy as np
 import pytest
-from toy_runtime import pair_arguments, toy_structures
-
 from qallegro.export.exporter import export_model
 from qallegro.model.build import build_potential
 from qallegro.model.checkpoint import save_model
 from qallegro.model.config import ModelConfig
 from qallegro_ase import _runtime
+from toy_runtime import pair_arguments, toy_structures
 
 #: float64 networks, the same sums in another order
 TOLERANCE = 1e-11

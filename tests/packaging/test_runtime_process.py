@@ -12,10 +12,9 @@ from pathlib import Path
 import ase.build
 import numpy as np
 import pytest
+from qallegro_ase import _runtime
 from toy_export import toy_reference, write_toy_file
 from toy_runtime import CUTOFFS, pair_arguments, rattled
-
-from qallegro_ase import _runtime
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,10 +5,9 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from qallegro_ase import _runtime
 from toy_export import write_toy_file
 from toy_runtime import pair_arguments, toy_structures
-
-from qallegro_ase import _runtime
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ class Engine {
 struct EngineRequest {
   std::string engine;  ///< "torchscript" or "aoti", never "auto"
   Record record;
-  Options options;     ///< `threads` is at least 1, the form of `device` has been checked
+  Options options;  ///< `threads` is at least 1, the form of `device` has been checked
 };
 
 /// Every engine library exports a function of this type; it throws `Error`, and the caller owns the engine.

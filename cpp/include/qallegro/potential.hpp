@@ -27,22 +27,22 @@ struct Options {
 /// Row c holds the neighbors of atom `centers[c]`: edges first_edge[c] .. first_edge[c+1]-1.
 /// An edge vector is r_neighbor - r_center. Edges of r_max or longer are allowed and contribute zero.
 struct EdgeList {
-  std::int64_t n_atoms = 0;                      ///< local atoms and ghosts
-  std::int64_t n_centers = 0;                    ///< rows
-  const std::int32_t *centers = nullptr;         ///< (n_centers) atom index of each row
-  const std::int64_t *first_edge = nullptr;      ///< (n_centers + 1)
-  const std::int32_t *neighbors = nullptr;       ///< (n_edges) atom index
-  const double *edge_vectors = nullptr;          ///< (n_edges, 3) Å
-  const std::int32_t *atom_types = nullptr;      ///< (n_atoms) index into Record::atom_types
+  std::int64_t n_atoms = 0;                  ///< local atoms and ghosts
+  std::int64_t n_centers = 0;                ///< rows
+  const std::int32_t *centers = nullptr;     ///< (n_centers) atom index of each row
+  const std::int64_t *first_edge = nullptr;  ///< (n_centers + 1)
+  const std::int32_t *neighbors = nullptr;   ///< (n_edges) atom index
+  const double *edge_vectors = nullptr;      ///< (n_edges, 3) Å
+  const std::int32_t *atom_types = nullptr;  ///< (n_atoms) index into Record::atom_types
 };
 
 /// What to compute. Arrays are added to, so that a caller can hand in its own accumulators.
 struct Results {
-  double energy = 0.0;                           ///< eV, sum over the centres (set, not added)
-  std::array<double, 9> virial{};                ///< eV, row-major, -sum v_a dE/dv_b (set, not added)
-  double *per_atom_energy = nullptr;             ///< (n_atoms) eV, or null
-  double *forces = nullptr;                      ///< (n_atoms, 3) eV/Å, ghosts too, or null
-  double *edge_gradients = nullptr;              ///< (n_edges, 3) dE/dv, eV/Å (set, not added), or null
+  double energy = 0.0;                ///< eV, sum over the centres (set, not added)
+  std::array<double, 9> virial{};     ///< eV, row-major, -sum v_a dE/dv_b (set, not added)
+  double *per_atom_energy = nullptr;  ///< (n_atoms) eV, or null
+  double *forces = nullptr;           ///< (n_atoms, 3) eV/Å, ghosts too, or null
+  double *edge_gradients = nullptr;   ///< (n_edges, 3) dE/dv, eV/Å (set, not added), or null
   /// (n_atoms, 9) eV, or null: each edge's virial in equal halves to its two atoms (LAMMPS stress/atom, ASE stresses).
   double *per_atom_virial = nullptr;
   /// (n_atoms, 9) eV, or null: each edge's virial to its neighbor atom, as the heat flux of a many-body
@@ -52,25 +52,25 @@ struct Results {
 
 /// Seconds and counts summed since the last reset.
 struct Timings {
-  double pack = 0.0;            ///< edges into blocks
-  double engine = 0.0;          ///< inside the engine, copies to and from a device included
-  double scatter = 0.0;         ///< forces and virials back to atoms
+  double pack = 0.0;     ///< edges into blocks
+  double engine = 0.0;   ///< inside the engine, copies to and from a device included
+  double scatter = 0.0;  ///< forces and virials back to atoms
   std::int64_t evaluations = 0;
-  std::int64_t edges = 0;       ///< edges shorter than r_max
-  std::int64_t slots = 0;       ///< edges and padding that the engine was given
+  std::int64_t edges = 0;  ///< edges shorter than r_max
+  std::int64_t slots = 0;  ///< edges and padding that the engine was given
 };
 
 /// What an exported file says of itself.
 struct Record {
   int format_version = 0;
   std::string path;
-  std::string format;                        ///< "torchscript" or "aoti"
-  std::string dtype;                         ///< of the network: "float32" or "float64"
-  std::string device;                        ///< "cpu" or "cuda": where the file was made for (binding for "aoti")
-  std::vector<std::string> atom_types;       ///< chemical symbols in type order
-  double r_max = 0.0;                        ///< Å, the largest cutoff
-  std::vector<double> cutoffs;               ///< (nt, nt) Å, [center * nt + neighbor]
-  std::string json;                          ///< the whole record
+  std::string format;                   ///< "torchscript" or "aoti"
+  std::string dtype;                    ///< of the network: "float32" or "float64"
+  std::string device;                   ///< "cpu" or "cuda": where the file was made for (binding for "aoti")
+  std::vector<std::string> atom_types;  ///< chemical symbols in type order
+  double r_max = 0.0;                   ///< Å, the largest cutoff
+  std::vector<double> cutoffs;          ///< (nt, nt) Å, [center * nt + neighbor]
+  std::string json;                     ///< the whole record
 };
 
 class Potential {

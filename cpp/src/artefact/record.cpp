@@ -98,7 +98,8 @@ std::vector<double> cutoffs_of(const Keys &keys, std::size_t n_types, double r_m
 
 Record parse_record(const std::string &text, const std::string &path) {
   const json parsed = json::parse(text, nullptr, false);
-  if (!parsed.is_object()) throw Error("`" + path + "`: `qallegro.json` must be a JSON object; the file is damaged, export the model again");
+  if (!parsed.is_object())
+    throw Error("`" + path + "`: `qallegro.json` must be a JSON object; the file is damaged, export the model again");
   const Keys keys(parsed, path);
   check_identity(keys, path);
   check_units(keys);
@@ -121,7 +122,8 @@ Record read_record(const std::string &path) {
   const ZipFile file(path);
   const ZipMember *member = file.find_suffix("/extra/qallegro.json");
   if (!member)
-    throw Error("`" + path + "` is a zip file without a `qallegro.json`: not an exported potential; a training checkpoint becomes one with " +
+    throw Error("`" + path +
+                "` is a zip file without a `qallegro.json`: not an exported potential; a training checkpoint becomes one with " +
                 "`qallegro export`");
   return parse_record(file.read(*member), path);
 }

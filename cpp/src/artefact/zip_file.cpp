@@ -75,7 +75,8 @@ ZipFile::ZipFile(const std::string &path) : path_(path) {
   std::error_code failure;
   const auto status = std::filesystem::status(path, failure);
   if (!std::filesystem::exists(status)) throw Error("`" + path + "` does not exist; give the path of a file written by `qallegro export`");
-  if (!std::filesystem::is_regular_file(status)) throw Error("`" + path + "` is not a file; give the path of a file written by `qallegro export`");
+  if (!std::filesystem::is_regular_file(status))
+    throw Error("`" + path + "` is not a file; give the path of a file written by `qallegro export`");
   file_size_ = std::filesystem::file_size(path, failure);
   if (failure || !std::ifstream(path, std::ios::binary)) throw Error("`" + path + "` cannot be read; check its permissions");
   read_directory();
@@ -100,7 +101,8 @@ std::string ZipFile::bytes(std::uint64_t offset, std::uint64_t count, const char
 void ZipFile::read_directory() {
   const std::string start = bytes(0, std::min<std::uint64_t>(4, file_size_), "the first signature");
   if (start.size() < 4 || little_endian<std::uint32_t>(start, 0) != local_signature)
-    throw Error("`" + path_ + "` is not an exported potential (a zip file is expected, its first bytes are others); write one with `qallegro export`");
+    throw Error("`" + path_ +
+                "` is not an exported potential (a zip file is expected, its first bytes are others); write one with `qallegro export`");
 
   const std::uint64_t tail_size = std::min(file_size_, end_size + longest_comment);
   const std::uint64_t tail_start = file_size_ - tail_size;
@@ -153,7 +155,8 @@ void ZipFile::read_directory() {
     p += directory_size;
     if (directory.size() - p < name_size + extra_size + comment_size) damaged("directory entry " + std::to_string(n) + " is cut off");
     member.name = directory.substr(p, name_size);
-    if (!apply_zip64_extra(directory.substr(p + name_size, extra_size), member)) damaged("the zip64 sizes of `" + member.name + "` are cut off");
+    if (!apply_zip64_extra(directory.substr(p + name_size, extra_size), member))
+      damaged("the zip64 sizes of `" + member.name + "` are cut off");
     p += name_size + extra_size + comment_size;
     members_.push_back(std::move(member));
   }
@@ -163,7 +166,8 @@ const ZipMember *ZipFile::find_suffix(const std::string &suffix) const {
   const ZipMember *found = nullptr;
   for (const ZipMember &member : members_) {
     if (!member.name.ends_with(suffix)) continue;
-    if (found) throw Error("`" + path_ + "` holds both `" + found->name + "` and `" + member.name + "`; exactly one is allowed; export it again");
+    if (found)
+      throw Error("`" + path_ + "` holds both `" + found->name + "` and `" + member.name + "`; exactly one is allowed; export it again");
     found = &member;
   }
   return found;

@@ -50,13 +50,14 @@ EngineFactory *engine_factory(const std::string &name) {
     // Local scope: the names of a heavy library must not meet those of the host program.
     void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!library)
-      throw Error("`" + path.string() + "` cannot be loaded: " + first_line(dlerror()) +
-                  "; install torch in the same environment (`pip install torch`), the version that qallegro was built with, or put its `lib` " +
-                  "folder on LD_LIBRARY_PATH");
+      throw Error(
+          "`" + path.string() + "` cannot be loaded: " + first_line(dlerror()) +
+          "; install torch in the same environment (`pip install torch`), the version that qallegro was built with, or put its `lib` " +
+          "folder on LD_LIBRARY_PATH");
     void *factory = dlsym(library, engine_factory_name);
     if (!factory)
-      throw Error("`" + path.string() + "` must export `" + engine_factory_name + "` and does not: it belongs to another version of qallegro; " +
-                  "install both anew, or correct QALLEGRO_ENGINE_PATH");
+      throw Error("`" + path.string() + "` must export `" + engine_factory_name +
+                  "` and does not: it belongs to another version of qallegro; " + "install both anew, or correct QALLEGRO_ENGINE_PATH");
     return reinterpret_cast<EngineFactory *>(factory);
   }
   throw Error("the engine library `" + name + "` is in none of the folders " + tried +

@@ -33,9 +33,10 @@ void check_index(std::int64_t index, const EdgeList &edges, const char *name) {
   const std::string pair = atom(center) + " and " + atom(neighbor);
   const std::string value = "(" + std::to_string(v[0]) + ", " + std::to_string(v[1]) + ", " + std::to_string(v[2]) + ") Å";
   if (!std::isfinite(v[0]) || !std::isfinite(v[1]) || !std::isfinite(v[2]))
-    throw Error("`edge_vectors` must be finite, that between " + pair + " is " + value + "; check the positions and the cell", center, neighbor);
-  throw Error("`edge_vectors` must be longer than 1e-6 Å, that between " + pair + " is " + value + ": the atoms lie on top of one another; " +
-                  "move or remove one of them",
+    throw Error("`edge_vectors` must be finite, that between " + pair + " is " + value + "; check the positions and the cell", center,
+                neighbor);
+  throw Error("`edge_vectors` must be longer than 1e-6 Å, that between " + pair + " is " + value +
+                  ": the atoms lie on top of one another; " + "move or remove one of them",
               center, neighbor);
 }
 
@@ -47,8 +48,8 @@ void check_rows(const EdgeList &edges) {
     throw Error("`first_edge` must start at 0, it starts at " + std::to_string(edges.first_edge[0]));
   for (std::int64_t row = 0; row < edges.n_centers; ++row)
     if (edges.first_edge[row + 1] < edges.first_edge[row])
-      throw Error("`first_edge` must not fall, row " + std::to_string(row) + " goes from " + std::to_string(edges.first_edge[row]) + " to " +
-                  std::to_string(edges.first_edge[row + 1]));
+      throw Error("`first_edge` must not fall, row " + std::to_string(row) + " goes from " + std::to_string(edges.first_edge[row]) +
+                  " to " + std::to_string(edges.first_edge[row + 1]));
 }
 
 // Counting sort: the order of the caller survives among equals, so that the same input always gives the same blocks.
@@ -144,8 +145,13 @@ const Block &BlockBuffers::pack(const EdgeList &edges, const Record &record, con
       vectors[3 * k + 1] = vectors[3 * k + 2] = 0.0;
     }
   }
-  block_ = {n_centers,           n_slots,
-            center_types_.data(), neighbor_types_.data(), edge_vectors_.data(), per_atom_energy_.data(), edge_gradients_.data()};
+  block_ = {n_centers,
+            n_slots,
+            center_types_.data(),
+            neighbor_types_.data(),
+            edge_vectors_.data(),
+            per_atom_energy_.data(),
+            edge_gradients_.data()};
   return block_;
 }
 

@@ -11,10 +11,10 @@ namespace qallegro {
 
 /// The edges of one evaluation that lie inside their cutoffs, and the order in which their centres are packed.
 struct EdgeSelection {
-  std::vector<std::int64_t> edges;      ///< indices into the EdgeList, row after row
-  std::vector<std::int64_t> first;      ///< (n_centers + 1) into `edges`
-  std::vector<std::int64_t> order;      ///< rows by falling number of neighbors, ties in the caller's order
-  std::vector<std::int64_t> place;      ///< scratch of the sort
+  std::vector<std::int64_t> edges;  ///< indices into the EdgeList, row after row
+  std::vector<std::int64_t> first;  ///< (n_centers + 1) into `edges`
+  std::vector<std::int64_t> order;  ///< rows by falling number of neighbors, ties in the caller's order
+  std::vector<std::int64_t> place;  ///< scratch of the sort
   std::int64_t count(std::int64_t row) const { return first[row + 1] - first[row]; }
 };
 
@@ -23,7 +23,7 @@ struct BlockShape {
   std::int64_t first_row = 0;
   std::int64_t n_rows = 0;
   std::int64_t n_slots = 0;
-  std::int64_t n_centers() const;       ///< rows and padding rows
+  std::int64_t n_centers() const;  ///< rows and padding rows
 };
 
 /// Checks every index, type and vector, and keeps what is shorter than its cutoff. Throws `Error` that names the atoms.

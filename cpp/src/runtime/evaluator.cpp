@@ -51,8 +51,9 @@ void scatter_row(const EdgeList &edges, const Record &record, const EdgeSelectio
   // A NaN or an infinity in any gradient survives in the sum, so that one test a centre is enough.
   if (!std::isfinite(energy + force[0] + force[1] + force[2]))
     throw Error("the energy and forces from the model must be finite, those of atom " + std::to_string(center) + " (`" +
-                    record.atom_types[edges.atom_types[center]] + "`, " + std::to_string(selection.count(row)) + " neighbors) have the energy " +
-                    std::to_string(energy) + " eV; the structure is far from what `" + record.path + "` was trained on, or the file is broken",
+                    record.atom_types[edges.atom_types[center]] + "`, " + std::to_string(selection.count(row)) +
+                    " neighbors) have the energy " + std::to_string(energy) + " eV; the structure is far from what `" + record.path +
+                    "` was trained on, or the file is broken",
                 center);
   results.energy += energy;
   if (results.per_atom_energy) results.per_atom_energy[center] += energy;

@@ -58,8 +58,8 @@ EdgeList PairEdges::make(const PairList &list) {
   for (std::int64_t i = 0; i < list.n_atoms; ++i) {
     const double *from = list.positions + 3 * i;
     if (first_edge_[i + 1] < first_edge_[i] || first_edge_[i + 1] > list.n_pairs)
-      throw Error("`first_edge` must not fall, it goes from " + std::to_string(first_edge_[i]) + " to " + std::to_string(first_edge_[i + 1]) +
-                  " at atom " + std::to_string(i));
+      throw Error("`first_edge` must not fall, it goes from " + std::to_string(first_edge_[i]) + " to " +
+                  std::to_string(first_edge_[i + 1]) + " at atom " + std::to_string(i));
     for (std::int64_t edge = first_edge_[i]; edge < first_edge_[i + 1]; ++edge) {
       const std::int64_t p = pair_of_edge_.empty() ? edge : pair_of_edge_[edge];
       const std::int32_t j = list.pairs[2 * p + 1];

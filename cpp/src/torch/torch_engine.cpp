@@ -29,7 +29,8 @@ at::Device device_for(const EngineRequest &request) {
                 "`; use that device or export on the other one");
   if (wish == "cpu") return at::kCPU;
   if (count == 0)
-    throw Error("`device` is `" + wish + "`, but libtorch " TORCH_VERSION " finds no CUDA device; use device `cpu`, or install a driver and a " +
+    throw Error("`device` is `" + wish +
+                "`, but libtorch " TORCH_VERSION " finds no CUDA device; use device `cpu`, or install a driver and a " +
                 "torch that is built for CUDA");
   int index = request.options.local_rank % count;
   if (wish.starts_with("cuda:")) index = std::stoi(wish.substr(5));
@@ -52,8 +53,8 @@ std::string useful_line(const std::string &text) {
 void check_output(const at::Tensor &tensor, at::IntArrayRef shape, const char *name, const std::string &path) {
   if (tensor.sizes() == shape && tensor.scalar_type() == at::kDouble) return;
   std::ostringstream text;
-  text << "`" << name << "` from `" << path << "` must be float64 of shape " << shape << ", it is " << toString(tensor.scalar_type()) << " of shape "
-       << tensor.sizes() << "; the file is broken, export the model again";
+  text << "`" << name << "` from `" << path << "` must be float64 of shape " << shape << ", it is " << toString(tensor.scalar_type())
+       << " of shape " << tensor.sizes() << "; the file is broken, export the model again";
   throw Error(text.str());
 }
 
@@ -71,13 +72,13 @@ void rethrow_as_error(const std::string &what) {
     reason = useful_line(error.what());
   }
   std::string remedy;
-  if (reason.find("out of memory") != std::string::npos)
-    remedy = "; spread the atoms over more devices, or let fewer ranks share one";
+  if (reason.find("out of memory") != std::string::npos) remedy = "; spread the atoms over more devices, or let fewer ranks share one";
   throw Error(what + ": " + reason + remedy);
 }
 
 TorchEngine::TorchEngine(const EngineRequest &request)
-    : request_(request), device_(translated("the device of `" + request.record.path + "` cannot be chosen", [&] { return device_for(request); })) {}
+    : request_(request),
+      device_(translated("the device of `" + request.record.path + "` cannot be chosen", [&] { return device_for(request); })) {}
 
 std::string TorchEngine::description() const {
   std::string text = request_.engine + " on " + device_.str() + ", " + request_.record.dtype + " network";
@@ -99,8 +100,9 @@ void TorchEngine::evaluate(const Block &block) {
     const auto view = [](const auto *data, at::IntArrayRef shape, at::ScalarType type) {
       return at::from_blob(const_cast<void *>(static_cast<const void *>(data)), shape, at::TensorOptions().dtype(type));
     };
-    const auto outputs = run({view(block.center_types, {n}, at::kLong).to(device_), view(block.neighbor_types, {n, k}, at::kLong).to(device_),
-                              view(block.edge_vectors, {n, k, 3}, at::kDouble).to(device_)});
+    const auto outputs =
+        run({view(block.center_types, {n}, at::kLong).to(device_), view(block.neighbor_types, {n, k}, at::kLong).to(device_),
+             view(block.edge_vectors, {n, k, 3}, at::kDouble).to(device_)});
     if (outputs.size() != 2)
       throw Error("`" + request_.record.path + "` must return energies and gradients, it returns " + std::to_string(outputs.size()) +
                   " tensors; export the model again");
