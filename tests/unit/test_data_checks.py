@@ -1,4 +1,5 @@
 """Every rule on reference data: what is refused with file, frame and remedy, what is warned of, and what passes."""
+# ruff: noqa: E501 - tables of cases read best with one case a line
 
 import json
 import warnings

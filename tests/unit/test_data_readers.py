@@ -1,4 +1,5 @@
 """Labels arrive in eV and Å from every format and place that files keep them in."""
+# ruff: noqa: E501 - tables of cases read best with one case a line
 
 import bz2
 import gzip

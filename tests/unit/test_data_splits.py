@@ -1,4 +1,5 @@
 """Splits: disjoint, seeded, written down, and taken up again."""
+# ruff: noqa: E501 - tables of cases read best with one case a line
 
 import json
 from pathlib import Path

@@ -93,7 +93,8 @@ def check_species(frames: Sequence[Frame], atom_types: Sequence[str], reason: st
         unknown = sorted(frame.species - known)
         if unknown:
             raise DataError(
-                f"species must be among {list(atom_types)} ({reason}), got {unknown[0]} in {frame.where}; train on frames with it, or leave it out"
+                f"species must be among {list(atom_types)} ({reason}), got {unknown[0]} in {frame.where}; "
+                "train on frames with it, or leave it out"
             )
 
 

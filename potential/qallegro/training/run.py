@@ -11,6 +11,7 @@ import lightning.pytorch as L
 import pydantic
 import torch
 import yaml
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from rich.console import Console
 
@@ -19,7 +20,8 @@ from qallegro.errors import ConfigError, DataError
 from qallegro.model.build import build_potential
 from qallegro.model.checkpoint import load_model, save_model
 from qallegro.model.config import ModelConfig
-from qallegro.training.callbacks import EpochReport, LastCheckpoint
+from qallegro.model.potential import Potential
+from qallegro.training.callbacks import EpochReport, LastCheckpoint, Reporter
 from qallegro.training.config import RunConfig
 from qallegro.training.evaluate import evaluate_samples
 from qallegro.training.history import CsvHistory, TensorBoardHistory, read_history
@@ -96,14 +98,18 @@ def train(config: RunConfig, folder: str | Path, resume: bool = False, console: 
         "data_files": data.splits["files"],
         "frames": {subset: len(samples) for subset, samples in data.samples.items()},
     }
-    if first:
-        if checkpoint is not None:
-            _check_same_run(run, resolved, data)
-        _write_start(run, resolved, data, provenance)
-    _describe(console, run, data, model_config)
-
+    if first and checkpoint is not None:
+        _check_same_run(run, resolved, data)
     potential = build_potential(model_config, config.seed)
-    module, loaders, trainer = _assemble(config, run, data, potential, provenance, console, checkpoint)
+    reporters: list[Reporter] = []
+    callbacks = [EpochReport(reporters), LastCheckpoint(run.checkpoint, config.training.checkpoint_every_steps)]
+    trainer = _trainer(config, callbacks)
+    loaders = _loaders(config, data, trainer)
+    module = _module(config, run, data, potential, provenance)
+    if first:
+        _write_start(run, resolved, data, provenance)
+        _describe(console, run, data, model_config)
+        _add_reporters(config, run, module, trainer, reporters, console, _step_of(checkpoint))
     trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
     if not first:
         return Result(run, {})
@@ -149,7 +155,9 @@ def _checkpoint(run: RunFolder, resume: bool, first: bool) -> Path | None:
         raise ConfigError(f"run folder must be a folder, got the file `{run.path}`; name another with -o")
     if resume:
         return run.checkpoint if run.checkpoint.is_file() else None
-    if first and run.path.is_dir() and any(run.path.iterdir()):
+    # What a run leaves that failed before its first epoch had ended is no loss.
+    start = {run.config, run.versions, run.splits, run.statistics, run.history}
+    if first and run.path.is_dir() and any(path not in start for path in run.path.iterdir()):
         raise ConfigError(f"run folder must be empty, `{run.path}` is not; go on with that run with --resume, or name another with -o")
     return None
 
@@ -192,16 +200,8 @@ def _write_start(run: RunFolder, resolved: dict[str, Any], data: ReferenceData, 
     _write(run.statistics, json.dumps(data.statistics.record(), indent=2))
 
 
-def _assemble(
-    config: RunConfig,
-    run: RunFolder,
-    data: ReferenceData,
-    potential: Any,
-    provenance: dict[str, Any],
-    console: Console,
-    checkpoint: Path | None,
-) -> tuple[TrainingModule, tuple[FrameLoader, FrameLoader], L.Trainer]:
-    training, place = config.training, config.trainer
+def _module(config: RunConfig, run: RunFolder, data: ReferenceData, potential: Potential, provenance: dict[str, Any]) -> TrainingModule:
+    training = config.training
     steps_per_epoch = -(-len(data.samples["train"]) // training.batch_size)
     total_steps = min(training.max_epochs * steps_per_epoch, training.max_steps or training.max_epochs * steps_per_epoch)
 
@@ -209,51 +209,64 @@ def _assemble(
         if rank_zero_only.rank == 0:
             save_model(run.model, potential, provenance | {"epoch": epoch})
 
-    module = TrainingModule(potential, training, data.quantities, total_steps, save_best)
-    reporters: list[Any] = []
-    callbacks: list[L.Callback] = [EpochReport(reporters), LastCheckpoint(run.checkpoint, training.checkpoint_every_steps)]
-    if rank_zero_only.rank == 0:
-        step = _step_of(checkpoint)
-        reporters.append(CsvHistory(run.history, step))
-        if place.tensorboard:
-            reporters.append(TensorBoardHistory(run.tensorboard, step))
-        if place.progress != "none" and not console.quiet:
-            bar = place.progress == "bar" or (place.progress == "auto" and console.is_terminal)
-            display = ProgressDisplay(console, bar, training.max_epochs, lambda: module.best_this_epoch)
-            reporters.append(display)
-            callbacks.append(display)
+    return TrainingModule(potential, training, data.quantities, total_steps, save_best)
+
+
+def _trainer(config: RunConfig, callbacks: list[L.Callback]) -> L.Trainer:
+    place = config.trainer
     _quiet_lightning()
     try:
-        trainer = L.Trainer(
+        return L.Trainer(
             accelerator=place.accelerator,
             devices=place.devices,
             num_nodes=place.num_nodes,
             strategy=place.strategy,
             deterministic=place.deterministic,
-            max_epochs=training.max_epochs,
-            check_val_every_n_epoch=training.validate_every,
-            gradient_clip_val=training.gradient_clip,
+            max_epochs=config.training.max_epochs,
+            check_val_every_n_epoch=config.training.validate_every,
+            gradient_clip_val=config.training.gradient_clip,
             callbacks=callbacks,
             logger=False,
-            enable_checkpointing=True,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             # Forces are derivatives: inference mode would forbid them. Loaders deal frames out themselves.
             inference_mode=False,
             use_distributed_sampler=False,
-            default_root_dir=run.path,
         )
-    except (ValueError, RuntimeError) as error:  # Lightning's MisconfigurationException is a RuntimeError or plain Exception by version
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
         raise ConfigError(f"`trainer` must suit this machine: {error}") from error
-    if len(data.samples["train"]) < trainer.world_size:
-        raise ConfigError(f"`trainer.devices` must not exceed the {len(data.samples['train'])} training frames, got {trainer.world_size}")
-    share = {"rank": trainer.global_rank, "world_size": trainer.world_size}
-    loaders = (
-        FrameLoader(data.samples["train"], training.batch_size, config.seed, **share),
-        FrameLoader(data.samples["validation"], training.validation_batch_size or 2 * training.batch_size, None, **share),
+
+
+def _loaders(config: RunConfig, data: ReferenceData, trainer: L.Trainer) -> tuple[FrameLoader, FrameLoader]:
+    train, validation = data.samples["train"], data.samples["validation"]
+    if len(train) < trainer.world_size:
+        raise ConfigError(f"`trainer.devices` must not exceed the {len(train)} training frames, got {trainer.world_size}")
+    size, share = config.training.batch_size, {"rank": trainer.global_rank, "world_size": trainer.world_size}
+    return (
+        FrameLoader(train, size, config.seed, **share),
+        FrameLoader(validation, config.training.validation_batch_size or 2 * size, None, **share),
     )
-    return module, loaders, trainer
+
+
+def _add_reporters(
+    config: RunConfig,
+    run: RunFolder,
+    module: TrainingModule,
+    trainer: L.Trainer,
+    reporters: list[Reporter],
+    console: Console,
+    first_step: int,
+) -> None:
+    place = config.trainer
+    reporters.append(CsvHistory(run.history, first_step))
+    if place.tensorboard:
+        reporters.append(TensorBoardHistory(run.tensorboard, first_step))
+    if place.progress != "none" and not console.quiet:
+        bar = place.progress == "bar" or (place.progress == "auto" and console.is_terminal)
+        display = ProgressDisplay(console, bar, config.training.max_epochs, lambda: module.best_this_epoch)
+        reporters.append(display)
+        trainer.callbacks.insert(0, display)
 
 
 def _finish(run: RunFolder, data: ReferenceData, module: TrainingModule, console: Console, plots: bool) -> dict[str, Any]:
