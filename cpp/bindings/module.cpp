@@ -203,7 +203,7 @@ PYBIND11_MODULE(_runtime, module) {
   module.def("read_record", [](const std::string &path) { return parsed(qallegro::read_record(path)); }, py::arg("path"));
   py::class_<PyPotential>(module, "Potential")
       .def(py::init<const std::string &, const std::string &, const std::string &, int, int>(), py::arg("path"), py::arg("engine") = "auto",
-           py::arg("device") = "cpu", py::arg("threads") = 0, py::arg("local_rank") = 0, py::call_guard<py::gil_scoped_release>())
+           py::arg("device") = "auto", py::arg("threads") = 0, py::arg("local_rank") = 0, py::call_guard<py::gil_scoped_release>())
       .def_property_readonly("record", &PyPotential::record)
       .def_property_readonly("description", &PyPotential::description)
       .def_property_readonly("timings", &PyPotential::timings)

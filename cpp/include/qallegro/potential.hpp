@@ -17,7 +17,7 @@ namespace qallegro {
 /// How a file is to be run.
 struct Options {
   std::string engine = "auto";  ///< "auto", "torchscript", "aoti"
-  std::string device = "cpu";   ///< "cpu", "cuda", "cuda:1", "auto"
+  std::string device = "auto";  ///< "cpu", "cuda", "cuda:1", or "auto": a GPU if there is one
   int local_rank = 0;           ///< node-local MPI rank: "cuda" means device local_rank % count
   int threads = 0;              ///< CPU threads inside the engine; 0: OMP_NUM_THREADS, else 1
 };

@@ -7,7 +7,8 @@ namespace qallegro {
 
 namespace {
 
-constexpr double shortest_edge = 1e-6;  // Å; below it the direction of an edge, and so its force, means nothing
+// Å. Real atoms are never so close; a file in which an atom stands twice, with rounded coordinates, has them.
+constexpr double shortest_edge = 0.01;
 
 // Exported models have dynamic sizes of 2 and more: tracers bake sizes of 0 and 1 in.
 constexpr std::int64_t smallest_size = 2;
@@ -35,7 +36,7 @@ void check_index(std::int64_t index, const EdgeList &edges, const char *name) {
   if (!std::isfinite(v[0]) || !std::isfinite(v[1]) || !std::isfinite(v[2]))
     throw Error("`edge_vectors` must be finite, that between " + pair + " is " + value + "; check the positions and the cell", center,
                 neighbor);
-  throw Error("`edge_vectors` must be longer than 1e-6 Å, that between " + pair + " is " + value +
+  throw Error("`edge_vectors` must be longer than 0.01 Å, that between " + pair + " is " + value +
                   ": the atoms lie on top of one another; " + "move or remove one of them",
               center, neighbor);
 }

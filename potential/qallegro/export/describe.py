@@ -1,5 +1,6 @@
 """A record or a checkpoint, told to a person."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,6 @@ def describe_record(record: dict[str, Any]) -> Table:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    count = sum(_size(shape) for shape in record["weights"]["shapes"].values())
     table.add_row("format", f"{record['format']} version {record['format_version']}, {record['kind']}")
     table.add_row("species", " ".join(record["atom_types"]))
     table.add_row("r_max", f"{record['r_max']} Å")
@@ -47,7 +47,8 @@ def describe_record(record: dict[str, Any]) -> Table:
         for species, row in zip(record["atom_types"], record["cutoffs"], strict=True):
             table.add_row(f"  cutoffs of {species}", ", ".join(f"{b} {c} Å" for b, c in zip(record["atom_types"], row, strict=True)))
     table.add_row("dtype", record["dtype"])
-    table.add_row("weights", f"{count:,}")
+    if "weights" in record:
+        table.add_row("weights", f"{sum(math.prod(shape) for shape in record['weights']['shapes'].values()):,}")
     for title in ("model", "versions", "provenance"):
         for key, value in record.get(title, {}).items():
             if key not in ("atom_types", "r_max", "dtype"):
@@ -56,15 +57,9 @@ def describe_record(record: dict[str, Any]) -> Table:
     if verification.get("samples"):
         worst_energy = max(s["energy"] for s in verification["samples"])
         worst_forces = max(s["forces"] for s in verification["samples"])
-        table.add_row("verified", f"{len(verification['samples'])} samples, largest deviation {worst_energy:.1e} eV, {worst_forces:.1e} eV/Å")
+        count = len(verification["samples"])
+        table.add_row("verified", f"{count} samples, largest deviation {worst_energy:.1e} eV, {worst_forces:.1e} eV/Å")
     return table
-
-
-def _size(shape: list[int]) -> int:
-    count = 1
-    for length in shape:
-        count *= length
-    return count
 
 
 def _short(value: Any) -> str:
