@@ -12,6 +12,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import FancyBboxPatch
 
+from qallegro.demo.dynamics import TIMESTEP
+
 TEAL, ORANGE, GREY = "#00796b", "#e65100", "#455a64"
 STAGES = (
     ("reference data", "DFT or xTB\nextended XYZ, db, npz"),
@@ -38,7 +40,8 @@ def _draw_stages(axes: plt.Axes) -> None:
     axes.set_axis_off()
     axes.set(xlim=(0, 4), ylim=(0, 1))
     for k, (title, text) in enumerate(STAGES):
-        axes.add_patch(FancyBboxPatch((k + 0.1, 0.1), 0.74, 0.75, boxstyle="round,pad=0.02", facecolor="#e0f2f1", edgecolor=TEAL, linewidth=1.4))
+        style = {"boxstyle": "round,pad=0.02", "facecolor": "#e0f2f1", "edgecolor": TEAL, "linewidth": 1.4}
+        axes.add_patch(FancyBboxPatch((k + 0.1, 0.1), 0.74, 0.75, **style))
         axes.text(k + 0.47, 0.63, title, ha="center", va="center", fontsize=13, weight="bold", color=TEAL)
         axes.text(k + 0.47, 0.31, text, ha="center", va="center", fontsize=10.5, color="#263238")
         if k:
@@ -50,18 +53,22 @@ def _draw_training(axes: plt.Axes, path: Path, figures: dict) -> None:
         rows = list(csv.DictReader(file))
     epochs = [int(row["epoch"]) for row in rows]
     axes.semilogy(epochs, [1e3 * float(row["validation_forces_mae"]) for row in rows], color=TEAL, lw=2)
-    axes.set(xlabel="epoch", ylabel="validation force MAE (meV/Å)", title=f"ethanol: {1e3 * figures['forces_mae']:.0f} meV/Å on held-out frames")
+    title = f"ethanol: {1e3 * figures['forces_mae']:.0f} meV/Å on held-out frames"
+    axes.set(xlabel="epoch", ylabel="validation force MAE (meV/Å)", title=title)
 
 
 def _draw_conservation(axes: plt.Axes, folder: Path) -> None:
+    atoms = int((folder / "lammps_1" / "start.data").read_text().split(" atoms")[0].split()[-1])
     for ranks, style in ((1, "-"), (2, "--")):
         log = (folder / f"lammps_{ranks}" / "log.lammps").read_text().split("Step", 1)[1].split("Loop time")[0]
         rows = np.array([[float(x) for x in line.split()] for line in log.splitlines()[1:] if line.strip()])
         label = f"{ranks} rank{'s' if ranks > 1 else ''}"
-        axes.plot(rows[:, 0] * 0.5, 1e3 * (rows[:, 2] - rows[0, 2]) / 72, style, color=(TEAL, ORANGE)[ranks - 1], label=f"potential, {label}")
-        axes.plot(rows[:, 0] * 0.5, 1e3 * (rows[:, 4] - rows[0, 4]) / 72, style, color=GREY, alpha=0.8, label=f"total, {label}")
+        for column, name, color in ((2, "potential", (TEAL, ORANGE)[ranks - 1]), (4, "total", GREY)):
+            change = 1e3 * (rows[:, column] - rows[0, column]) / atoms
+            axes.plot(rows[:, 0] * TIMESTEP, change, style, color=color, label=f"{name}, {label}")
     low, high = axes.get_ylim()
-    axes.set(xlabel="time (fs)", ylabel="energy change (meV/atom)", title="constant-energy MD in LAMMPS", ylim=(low - 0.45 * (high - low), high))
+    axes.set(xlabel="time (fs)", ylabel="energy change (meV/atom)", title="constant-energy MD in LAMMPS")
+    axes.set_ylim(low - 0.45 * (high - low), high)
     axes.legend(frameon=False, fontsize=7.5, loc="lower center", ncols=2)
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import torch
-from ase import Atoms
 from ase.build import bulk, molecule
 from ase.neighborlist import primitive_neighbor_list
 
+from ase import Atoms
 from qallegro.data.batch import Batch
 from qallegro.model.config import ModelConfig
 
@@ -28,9 +28,12 @@ CONFIGS: dict[str, dict] = {
     "zbl": {"pair_potential": "zbl"},
     "uncoupled": {"tp_path_channel_coupling": False},
     "linear": {"latent_mlp": {"depth": 0, "nonlinearity": None}, "readout_mlp": {"depth": 0, "nonlinearity": None}},
-    "deep_mish": {"latent_mlp": {"depth": 2, "width": 16, "nonlinearity": "mish"}, "readout_mlp": {"depth": 2, "width": 8, "nonlinearity": "gelu"}},
+    "deep_mish": {
+        "latent_mlp": {"depth": 2, "width": 16, "nonlinearity": "mish"},
+        "readout_mlp": {"depth": 2, "width": 8, "nonlinearity": "gelu"},
+    },
     "output_normalized": {"forward_normalize": False},
-}  # fmt: skip
+}
 
 
 def tiny_config(name: str = "default", **changes) -> ModelConfig:

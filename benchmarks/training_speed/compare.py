@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from report import machine, markdown, summarise
 
 FOLDER = Path(__file__).parent

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import torch
 from allegro.model import AllegroModel
-from cases import R_MAX, make_case
 from nequip.data import AtomicDataDict, from_ase
 from nequip.data.transforms import ChemicalSpeciesToAtomTypeMapper, NeighborListTransform
 from nequip.utils.global_state import set_global_state
 from torch import Tensor
+
+from cases import R_MAX, make_case
 from worker import serve
 
 

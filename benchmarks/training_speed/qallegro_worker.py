@@ -5,16 +5,16 @@ from typing import Any
 import numpy as np
 import torch
 from ase.data import atomic_numbers
-from cases import R_MAX, make_case
 from torch import Tensor
-from worker import serve
 
 import qallegro
+from cases import R_MAX, make_case
 from qallegro.data.frame import Frame
 from qallegro.data.neighbors import neighbor_table
 from qallegro.data.sample import collate, make_sample
 from qallegro.export.peer_weights import config_from_peer, potential_from_peer
 from qallegro.model.build import build_potential
+from worker import serve
 
 
 class QAllegroSide:

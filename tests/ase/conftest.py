@@ -1,6 +1,7 @@
 """Models for the ASE tests: tiny random Allegros, as checkpoints and exported, and the toy crystal potential."""
 
 import pytest
+
 from systems import tiny_config
 from toy_export import write_toy_file
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from ase.stress import full_3x3_to_voigt_6_stress
+
 from ase_systems import ASE_STRUCTURES
 from qallegro.model.checkpoint import load_model
 from qallegro.model.potential import EdgeGradients

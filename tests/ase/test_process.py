@@ -10,6 +10,7 @@ import textwrap
 import ase.io
 import numpy as np
 import pytest
+
 from qallegro_ase import QAllegroCalculator, SetupError
 from systems import alloy
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+
 from qallegro.cli.main import main
 from qallegro.model.checkpoint import load_model
 from reference_frames import emt_frames, tiny_run, write_config, write_frames
@@ -79,7 +80,7 @@ def test_run_folder_holds_what_is_needed_to_understand_and_repeat_it(trained: tu
     versions = json.loads((run / "versions.json").read_text())
     assert versions["torch"] == torch.__version__.split("+")[0] or versions["torch"] == torch.__version__
     config = yaml.safe_load((run / "config.yaml").read_text())
-    assert config["model"]["atom_types"] == ["Cu", "Au"] and config["training"]["optimizer"]["learning_rate"] == 5e-3
+    assert config["model"]["atom_types"] == ["Cu", "Au"] and config["training"]["optimizer"]["learning_rate"] == 1e-2
     with open(run / "metrics.csv") as file:
         rows = list(csv.DictReader(file))
     assert [int(r["epoch"]) for r in rows] == list(range(5)) and all(float(r["validation_forces_mae"]) > 0 for r in rows)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from systems import CONFIGS, STRUCTURES, alloy, cluster, make_batch, tiny_cell, tiny_config
-from tolerances import FINITE_DIFFERENCE_FORCES, FINITE_DIFFERENCE_STEP, NET_FORCE, PARITY
 
 from qallegro.model.build import build_potential
 from qallegro.model.checkpoint import load_model, save_model
+from systems import CONFIGS, STRUCTURES, alloy, cluster, make_batch, tiny_cell, tiny_config
+from tolerances import FINITE_DIFFERENCE_FORCES, FINITE_DIFFERENCE_STEP, NET_FORCE, PARITY
 
 
 @pytest.fixture(params=CONFIGS, scope="module")

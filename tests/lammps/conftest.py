@@ -1,6 +1,7 @@
 """One run of LAMMPS a layout of ranks evaluates every model on every system; the tests look at its results."""
 
 import pytest
+
 from lammps_models import MODELS, systems
 from lammps_runner import LAYOUTS, observe_lines, run_well, system_lines, write_data
 from lammps_systems import NAMES

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from lammps_models import MODELS
 from lammps_runner import frame_atoms, observe_lines, run_well, snapshot, system_lines, thermo_rows, write_data
 from lammps_systems import NAMES, alloy, sheared

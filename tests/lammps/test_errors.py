@@ -4,6 +4,7 @@ import shutil
 from typing import NamedTuple
 
 import pytest
+
 from lammps_runner import run_lammps, run_well, write_data
 from lammps_systems import NAMES, alloy
 from toy_export import write_toy_file

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from lammps_runner import run_well
 from toy_export import write_toy_file
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from lammps_runner import dump_frames, run_well, system_lines, thermo_rows, write_data
 from lammps_systems import NAMES, cluster
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from lammps_runner import run_well, write_data
 from lammps_systems import NAMES, alloy
 from toy_export import toy_reference

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from ase.neighborlist import neighbor_list
+
 from lammps_models import FLOAT64, MODELS, references, systems
 from lammps_runner import LAYOUTS, pressure_tensor, snapshot
 from lammps_systems import SYSTEMS

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from lammps_models import MODELS
 from lammps_runner import Snapshot, observe_lines, run_well, snapshot, system_lines, write_data
 from lammps_systems import NAMES, alloy, cluster

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from lammps_runner import observe_lines, pressure_tensor, run_well, snapshot, system_lines, write_data
 from lammps_systems import NAMES, alloy
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from qallegro_ase import _runtime
 from toy_export import toy_reference, write_toy_file
 from toy_runtime import ATOM_TYPES, CUTOFFS, pair_arguments, toy_structures

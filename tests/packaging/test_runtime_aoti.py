@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from qallegro.export.exporter import export_model
 from qallegro.model.build import build_potential
 from qallegro.model.checkpoint import save_model

@@ -12,6 +12,7 @@ from pathlib import Path
 import ase.build
 import numpy as np
 import pytest
+
 from qallegro_ase import _runtime
 from toy_export import toy_reference, write_toy_file
 from toy_runtime import CUTOFFS, pair_arguments, rattled

@@ -5,6 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+
 from qallegro_ase import _runtime
 from toy_export import write_toy_file
 from toy_runtime import pair_arguments, toy_structures

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 import torch
 import typer
-from import_numbers import check_against_peer
-from systems import make_batch, tiny_cell
 from typer.testing import CliRunner
 
+from import_numbers import check_against_peer
 from qallegro.cli.import_ import import_model as import_command
 from qallegro.errors import ModelError
 from qallegro.export.exporter import export_model
 from qallegro.export.nequip_import import import_model, potential_from_file
 from qallegro.export.peer_file import read_peer_file
 from qallegro.model.checkpoint import load_model
+from systems import make_batch, tiny_cell
 
 FILES = Path(__file__).parent / "files"
 CHECKPOINT = FILES / "bessel_float32.ckpt"

@@ -5,9 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from import_numbers import check_against_peer
 from peer_files import VARIANTS
-
 from qallegro.export.nequip_import import import_model
 
 PEER_PYTHON = os.environ.get("QALLEGRO_PEER_PYTHON")

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from ase import Atoms
-from systems import make_batch
-from tolerances import PARITY
 
+from ase import Atoms
 from qallegro.export.exporter import with_dtype
 from qallegro.export.peer_weights import potential_from_peer
+from systems import make_batch
+from tolerances import PARITY
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "parity"
 FIXTURES = sorted(FOLDER.glob("*.npz"))

@@ -10,6 +10,7 @@ import ase.db
 import ase.io
 import numpy as np
 import pytest
+
 from ase import Atoms, units
 from qallegro.data.config import Keys, Source, Units
 from qallegro.data.readers import read_frames

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from qallegro.data.config import DataConfig, Split
 from qallegro.data.reference_data import CutoffTable, load_reference_data
 from qallegro.data.splits import split_frames

@@ -6,8 +6,6 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from systems import CONFIGS, STRUCTURES, make_batch, tiny_config
-from tolerances import PARITY
 
 from qallegro.errors import ExportError, ModelError
 from qallegro.export import exporter
@@ -18,6 +16,8 @@ from qallegro.export.samples import make_samples, padded_table
 from qallegro.export.torchscript import TorchScriptFunction
 from qallegro.model.build import build_potential
 from qallegro.model.checkpoint import load_model, save_model
+from systems import CONFIGS, STRUCTURES, make_batch, tiny_config
+from tolerances import PARITY
 
 
 def checkpoint(folder, name="default", **changes):

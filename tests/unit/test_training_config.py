@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from qallegro.errors import ConfigError
 from qallegro.training.config import parse_duration
 from qallegro.training.load_config import load_config

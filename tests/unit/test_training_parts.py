@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from qallegro.data.batch import Batch
 from qallegro.data.config import DataConfig
 from qallegro.data.reference_data import CutoffTable, load_reference_data

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from qallegro.errors import ConfigError, DataError
 from qallegro.model.checkpoint import load_model
 from qallegro.training.history import read_history

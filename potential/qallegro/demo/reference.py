@@ -5,13 +5,13 @@ from pathlib import Path
 
 import ase.io
 import numpy as np
-from ase import Atoms, units
 from ase.build import molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import thermalize_momenta
 from rich.progress import Progress
 
+from ase import Atoms, units
 from qallegro.errors import ConfigError
 
 #: fs; a quarter of the shortest O-H period is about 2.2 fs
@@ -39,7 +39,7 @@ def sample_molecule(name: str, frames: int, seed: int, progress: Progress) -> li
     try:
         from tblite.ase import TBLite
     except ImportError as error:
-        raise ConfigError("package `tblite` must be installed to make reference data, it is not; run `pip install qallegro[demo]`") from error
+        raise ConfigError("package `tblite` must be installed to make reference data; run `pip install qallegro[demo]`") from error
     per_run = -(-frames // len(TEMPERATURES))
     task = progress.add_task("GFN2-xTB dynamics", total=len(TEMPERATURES) * (EQUILIBRATION + per_run * STRIDE))
     kept: list[Atoms] = []

@@ -150,7 +150,8 @@ def _figures(errors: Errors, runs: list[dynamics.Trajectory], atoms: int, refere
 
 def _check(figures: dict[str, Any]) -> None:
     if not figures["largest_force_difference"] <= SAME_FORCES:
-        raise QAllegroError(f"LAMMPS and ASE must agree to {SAME_FORCES} eV/Å, they differ by {figures['largest_force_difference']:.1e} eV/Å")
+        difference = figures["largest_force_difference"]
+        raise QAllegroError(f"forces in LAMMPS and ASE must agree to {SAME_FORCES} eV/Å, they differ by {difference:.1e} eV/Å")
     for label, drift in figures["drift"].items():
         if not abs(drift) <= LARGEST_DRIFT:
             raise QAllegroError(f"energy must not drift by more than {LARGEST_DRIFT} meV/atom/ps, it does by {drift:.2f} in {label}")

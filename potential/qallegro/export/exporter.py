@@ -105,9 +105,7 @@ def _write(potential: Potential, provenance: dict[str, Any], path: Path, format:
             "samples": [c._asdict() for c in comparisons],
         }
         record = make_record(potential.config, verification=verification, **arguments)
-        verify.compare(
-            writer({RECORD_FILE: dump_record(record), WEIGHTS_FILE: safetensors_bytes(weights)}), potential, samples, device
-        )
+        verify.compare(writer({RECORD_FILE: dump_record(record), WEIGHTS_FILE: safetensors_bytes(weights)}), potential, samples, device)
         record = read_record(temporary)
         os.replace(temporary, path)
     except OSError as error:

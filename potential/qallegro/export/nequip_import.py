@@ -32,9 +32,7 @@ class Imported(NamedTuple):
     provenance: dict[str, Any]
 
 
-def import_model(
-    peer: str | Path, output: str | Path, *, base: str | Path | None = None, species: list[str] | None = None
-) -> Imported:
+def import_model(peer: str | Path, output: str | Path, *, base: str | Path | None = None, species: list[str] | None = None) -> Imported:
     """Take over a model of nequip-allegro.
 
     Args:
@@ -69,9 +67,7 @@ def import_model(
     return Imported(output, potential, provenance)
 
 
-def potential_from_file(
-    file: PeerFile, *, base: str | Path | None = None, species: list[str] | None = None
-) -> tuple[Potential, str]:
+def potential_from_file(file: PeerFile, *, base: str | Path | None = None, species: list[str] | None = None) -> tuple[Potential, str]:
     """The potential in a peer's file and the kind of its weights: "ema" (averaged), "raw", or "evaluation" (a package does not tell).
 
     Args and Raises as `import_model`.
