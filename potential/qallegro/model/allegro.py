@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from qallegro.model.angular import SphericalHarmonics
 from qallegro.model.config import BesselEmbedding, ModelConfig
+from qallegro.model.geometry import EdgeGeometry
 from qallegro.model.linear import MLP, Linear
 from qallegro.model.radial import BesselEmbed, SplineEmbed
 from qallegro.model.readout import HEADS
@@ -138,11 +139,54 @@ class Allegro(nn.Module):
         n, k = neighbor_types.shape[0], neighbor_types.shape[1]
         vectors = edge_vectors.reshape(-1, 3)
         r = torch.sqrt(torch.sum(vectors * vectors, 1))
-        pair_types = (center_types.unsqueeze(1) * self.num_types + neighbor_types).reshape(-1)
+        pair_types = self.pair_types(center_types, neighbor_types)
         x = r / self.cutoffs[pair_types]
+        y = self.spherical_harmonics(vectors / r.unsqueeze(1)).to(self.dtype)
+        per_atom_energy = self.energies(center_types, pair_types, self.radial_embed.basis(x), y)
+        if self.zbl is not None:
+            per_atom_energy = per_atom_energy + self.zbl(r, x, pair_types).view(n, k).sum(1)
+        return per_atom_energy
 
-        y = self.spherical_harmonics(vectors / r.unsqueeze(1)).to(self.dtype).view(n, k, self.components)
-        h = self.scalar_embed([self.radial_embed(x, pair_types)])
+    def pair_types(self, center_types: Tensor, neighbor_types: Tensor) -> Tensor:
+        """(E,) int64, type_i nt + type_j of each of the E = N K slots."""
+        return (center_types.unsqueeze(1) * self.num_types + neighbor_types).reshape(-1)
+
+    def geometry(self, pair_types: Tensor, edge_vectors: Tensor) -> tuple[EdgeGeometry, Tensor, Tensor]:
+        """What the network needs to know of edge vectors (N, K, 3), and the pair potential.
+
+        Returns:
+            geometry with derivatives; pair energies (E,) in eV; their derivatives with respect to r (E,) in eV/Å.
+        """
+        vectors = edge_vectors.reshape(-1, 3)
+        r = torch.sqrt(torch.sum(vectors * vectors, 1))
+        cutoffs = self.cutoffs[pair_types]
+        x = r / cutoffs
+        unit_vectors = vectors / r.unsqueeze(1)
+        basis, slope = self.radial_embed.basis_with_slope(x)
+        y, jacobian = self.spherical_harmonics.with_jacobian(unit_vectors, r)
+        geometry = EdgeGeometry(unit_vectors, basis, slope / cutoffs.unsqueeze(1), y.to(self.dtype), jacobian)
+        if self.zbl is not None:
+            pair_energy, pair_slope = self.zbl.with_slope(r, x, pair_types)
+        else:
+            pair_energy, pair_slope = torch.zeros_like(r), torch.zeros_like(r)
+        return geometry, pair_energy, pair_slope
+
+    def energies(self, center_types: Tensor, pair_types: Tensor, basis: Tensor, harmonics: Tensor) -> Tensor:
+        """Per-atom energies without the pair potential.
+
+        Args:
+            center_types: (N,) int64.
+            pair_types: (E,) int64, E = N K.
+            basis: (E, B), from `radial_embed.basis`.
+            harmonics: (E, D) in the network's precision.
+
+        Returns:
+            (N,) float64 in eV.
+        """
+        n = center_types.shape[0]
+        y = harmonics.view(n, -1, self.components)
+        k = y.shape[1]
+        h = self.scalar_embed([self.radial_embed(basis, pair_types)])
         w_tensor = self.tensor_embed([h])
         first_scalars, w_environment = torch.split(self.first_projection([h]), [self.features, self.channels * self.degrees], 1)
         scalars = [first_scalars]
@@ -160,10 +204,7 @@ class Allegro(nn.Module):
 
         edge_energy = self.readout(scalars).view(n, k)
         per_atom_energy = (edge_energy.sum(1) * norm * math.sqrt(0.5)).to(torch.float64)
-        per_atom_energy = self.shifts[center_types] + self.scales[center_types] * per_atom_energy
-        if self.zbl is not None:
-            per_atom_energy = per_atom_energy + self.zbl(r, x, pair_types).view(n, k).sum(1)
-        return per_atom_energy
+        return self.shifts[center_types] + self.scales[center_types] * per_atom_energy
 
     def environment(self, y: Tensor, weights: Tensor, norm: Tensor) -> Tensor:
         """E[u, i, lm] = a_i sum_j w_ij[l, u] Y_ij[lm]. Args: y (N, K, D), weights (N K, R U), norm (N,). Returns (U, N, D)."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from qallegro.data.batch import Batch
 from qallegro.model.allegro import Allegro
 from qallegro.model.config import ModelConfig
+from qallegro.model.geometry import edge_gradients
 
 
 class Prediction(NamedTuple):
@@ -32,11 +33,18 @@ class EdgeGradients(nn.Module):
         # Not `with torch.enable_grad()`: TorchScript lacks it, and callers may be under `no_grad`.
         mode = torch.is_grad_enabled()
         torch.set_grad_enabled(True)
-        edge_vectors = edge_vectors.detach().requires_grad_(True)
-        per_atom_energy = self.network(center_types, neighbor_types, edge_vectors)
-        gradients = torch.autograd.grad([per_atom_energy.sum()], [edge_vectors], create_graph=self.create_graph)[0]
+        pair_types = self.network.pair_types(center_types, neighbor_types)
+        geometry, pair_energy, pair_slope = self.network.geometry(pair_types, edge_vectors.detach())
+        basis, harmonics = geometry.basis, geometry.harmonics.requires_grad_(True)
+        if not basis.requires_grad:  # it does where frequencies train
+            basis = basis.requires_grad_(True)
+        per_atom_energy = self.network.energies(center_types, pair_types, basis, harmonics)
+        by_basis, by_harmonics = torch.autograd.grad([per_atom_energy.sum()], [basis, harmonics], create_graph=self.create_graph)
+        assert by_basis is not None and by_harmonics is not None  # narrows Optional for TorchScript
+        gradients = edge_gradients(geometry, by_basis, by_harmonics) + geometry.unit_vectors * pair_slope.unsqueeze(1)
+        gradients = gradients.view(edge_vectors.shape)
+        per_atom_energy = per_atom_energy + pair_energy.view(neighbor_types.shape).sum(1)
         torch.set_grad_enabled(mode)
-        assert gradients is not None  # narrows Optional for TorchScript
         if not self.create_graph:
             per_atom_energy = per_atom_energy.detach()
         return per_atom_energy, gradients

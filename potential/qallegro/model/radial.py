@@ -24,6 +24,12 @@ def polynomial_envelope(x: Tensor, p: float) -> Tensor:
     return torch.where(inside, value, torch.zeros_like(x))
 
 
+def polynomial_envelope_slope(x: Tensor, p: float) -> Tensor:
+    """df/dx of the envelope, -p (p+1)(p+2)/2 x^(p-1) (1 - x)^2, exactly 0 for x >= 1."""
+    y = torch.clamp(x, max=1.0)
+    return torch.pow(y, p - 1.0) * torch.square(1.0 - y) * (-p * (p + 1.0) * (p + 2.0) / 2.0)
+
+
 def bessel_basis(x: Tensor, frequencies: Tensor) -> Tensor:
     """b_n(x) = sin(pi f_n x) / (pi x), with f_n = n when untrained; shape of x plus (N,)."""
     x = x.unsqueeze(-1)
@@ -32,10 +38,19 @@ def bessel_basis(x: Tensor, frequencies: Tensor) -> Tensor:
 
 def cosine_splines(x: Tensor, num_splines: int, span: int) -> Tensor:
     """phi_k(x) = [1 - cos(2 pi / w clamp(x - low_k, 0, w))]^2 / 4, low_k = (k - s)/K, w = (s + 1)/K; shape of x plus (K,)."""
+    return 0.25 * torch.square(1.0 - torch.cos(_spline_phase(x, num_splines, span)))
+
+
+def cosine_splines_slope(x: Tensor, num_splines: int, span: int) -> Tensor:
+    """d phi_k / dx = (pi / w) sin(phase) [1 - cos(phase)], 0 outside the spline, where the phase is 0 or 2 pi; shape of x plus (K,)."""
+    phase = _spline_phase(x, num_splines, span)
+    return torch.sin(phase) * (1.0 - torch.cos(phase)) * (math.pi * num_splines / (span + 1.0))
+
+
+def _spline_phase(x: Tensor, num_splines: int, span: int) -> Tensor:
     width = (span + 1.0) / num_splines
     low = (torch.arange(num_splines, dtype=x.dtype, device=x.device) - float(span)) / float(num_splines)
-    phase = torch.clamp(x.unsqueeze(-1) - low, 0.0, width) * (2.0 * math.pi / width)
-    return 0.25 * torch.square(1.0 - torch.cos(phase))
+    return torch.clamp(x.unsqueeze(-1) - low, 0.0, width) * (2.0 * math.pi / width)
 
 
 class BesselEmbed(nn.Module):
@@ -57,13 +72,25 @@ class BesselEmbed(nn.Module):
         self.neighbor_embed = nn.Parameter(torch.randn(num_types, dim // 2, dtype=dtype))
         self.basis_linear = Linear([num_bessels], dim, gain=1.0, dtype=dtype, forward_normalize=forward_normalize)
 
-    def forward(self, x: Tensor, pair_types: Tensor) -> Tensor:
-        """Args: x (E,) float64; pair_types (E,) int64 = type_i nt + type_j. Returns (E, C)."""
-        basis = bessel_basis(x, self.frequencies) * polynomial_envelope(x, self.p).unsqueeze(-1)
+    def basis(self, x: Tensor) -> Tensor:
+        """b f. Args: x (E,) float64. Returns (E, num_bessels) in the network's precision."""
+        return (bessel_basis(x, self.frequencies) * polynomial_envelope(x, self.p).unsqueeze(-1)).to(self.dtype)
+
+    def basis_with_slope(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """`basis` and its derivative with respect to x in float64; d/dx sin(pi n x)/(pi x) = [n cos(pi n x) - b_n(x)] / x."""
+        bessel = bessel_basis(x, self.frequencies)
+        envelope = polynomial_envelope(x, self.p).unsqueeze(-1)
+        x = x.unsqueeze(-1)
+        bessel_slope = (self.frequencies * torch.cos(x * (self.frequencies * math.pi)) - bessel) / x
+        slope = torch.addcmul(bessel_slope * envelope, bessel, polynomial_envelope_slope(x, self.p))
+        return (bessel * envelope).to(self.dtype), slope
+
+    def forward(self, basis: Tensor, pair_types: Tensor) -> Tensor:
+        """Args: basis (E, num_bessels); pair_types (E,) int64 = type_i nt + type_j. Returns (E, C)."""
         n = self.num_types
         # One row a pair of types, so that an edge costs one gather.
         table = torch.cat([self.center_embed.repeat_interleave(n, 0), self.neighbor_embed.repeat(n, 1)], 1)
-        return nn.functional.embedding(pair_types, table) * self.basis_linear([basis.to(self.dtype)])
+        return nn.functional.embedding(pair_types, table) * self.basis_linear([basis])
 
 
 class SplineEmbed(nn.Module):
@@ -78,8 +105,15 @@ class SplineEmbed(nn.Module):
         bound = math.sqrt(3.0 / max(span, 1))
         self.class_embed = nn.Parameter(torch.empty(num_types**2, dim * num_splines, dtype=torch.float64).uniform_(-bound, bound))
 
-    def forward(self, x: Tensor, pair_types: Tensor) -> Tensor:
-        """Args: x (E,) float64; pair_types (E,) int64 = type_i nt + type_j. Returns (E, C)."""
-        phi = cosine_splines(x, self.num_splines, self.span)
+    def basis(self, x: Tensor) -> Tensor:
+        """phi. Args: x (E,) float64. Returns (E, num_splines) float64."""
+        return cosine_splines(x, self.num_splines, self.span)
+
+    def basis_with_slope(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """`basis` and its derivative with respect to x."""
+        return cosine_splines(x, self.num_splines, self.span), cosine_splines_slope(x, self.num_splines, self.span)
+
+    def forward(self, basis: Tensor, pair_types: Tensor) -> Tensor:
+        """Args: basis (E, num_splines) float64; pair_types (E,) int64 = type_i nt + type_j. Returns (E, C)."""
         weights = nn.functional.embedding(pair_types, self.class_embed).view(-1, self.dim, self.num_splines)
-        return torch.bmm(weights, phi.unsqueeze(-1)).squeeze(-1).to(self.dtype)
+        return torch.bmm(weights, basis.unsqueeze(-1)).squeeze(-1).to(self.dtype)
