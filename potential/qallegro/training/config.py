@@ -48,7 +48,7 @@ class Loss(Strict):
 class Optimizer(Strict):
     """AdamW. Weight decay acts on matrices, not on energy scales and shifts."""
 
-    learning_rate: float = Field(5e-3, gt=0.0)
+    learning_rate: float = Field(1e-2, gt=0.0)
     weight_decay: float = Field(0.0, ge=0.0)
     betas: list[float] = Field([0.9, 0.999], min_length=2, max_length=2)
     amsgrad: bool = False

@@ -11,9 +11,11 @@ import matplotlib.pyplot as plt  # noqa: E402 - the backend must be chosen first
 import numpy as np  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.colors import LogNorm  # noqa: E402
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: E402
 
 from qallegro.data.units import EV_PER_A3_IN_GPA  # noqa: E402
 from qallegro.training.evaluate import Evaluation  # noqa: E402
+from qallegro.training.metrics import Error  # noqa: E402
 
 _TRAIN, _VALIDATION, _INK, _GRID = "#8fa3bf", "#c2410c", "#1f2937", "#e5e7eb"
 _STYLE = {
@@ -59,7 +61,7 @@ def plot_training(history: Sequence[dict[str, float]], path: Path) -> None:
                 _curve(axis, history, f"train_{name}", factor, _TRAIN, "training")
                 _curve(axis, history, f"validation_{name}", factor, _VALIDATION, "validation (averaged weights)")
             if axis.has_data():
-                axis.set_yscale("log")
+                _log_axis(axis, plain=name.endswith("_mae"))
             axis.set_xlabel("epoch")
         handles, labels = axes[0, 0].get_legend_handles_labels()
         if handles:
@@ -72,6 +74,15 @@ def _curve(axis: Axes, history: Sequence[dict[str, float]], name: str, factor: f
     if points:
         x, y = zip(*points, strict=True)
         axis.plot(x, y, color=color, lw=1.6, label=label, marker="o" if len(points) < 3 else None, ms=4)
+
+
+def _log_axis(axis: Axes, plain: bool) -> None:
+    """Logarithmic, with numbers at 1, 2 and 5: 50 rather than 5 x 10^1 where the quantity is one that people quote."""
+    axis.set_yscale("log")
+    if plain:
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.yaxis.set_minor_formatter(NullFormatter())
 
 
 def plot_parity(evaluation: Evaluation, path: Path, title: str = "") -> bool:
@@ -88,7 +99,7 @@ def plot_parity(evaluation: Evaluation, path: Path, title: str = "") -> bool:
     parity, errors = evaluation.parity, evaluation.errors
     panels = []
     if parity.energy.shape[1]:
-        panels.append(("energy", 1.0, "eV/atom", 1e3, "meV/atom", parity.energy, errors.energy))
+        panels.append(_energy_panel(parity.energy, errors.energy))
     if parity.forces.shape[1]:
         panels.append(("force components", 1.0, "eV/Å", 1e3, "meV/Å", parity.forces.reshape(2, -1), errors.forces))
     if parity.stress.shape[1]:
@@ -112,6 +123,14 @@ def plot_parity(evaluation: Evaluation, path: Path, title: str = "") -> bool:
     return True
 
 
+def _energy_panel(pairs: np.ndarray, error: Error) -> tuple[str, float, str, float, str, np.ndarray, Error]:
+    """Total energies of one compound differ in late digits only: they are shown from their mean."""
+    mean = float(pairs[0].mean())
+    if np.ptp(pairs[0]) < 0.01 * abs(mean):
+        return (f"energy from {mean:.3f} eV/atom", 1e3, "meV/atom", 1e3, "meV/atom", pairs - mean, error)
+    return ("energy", 1.0, "eV/atom", 1e3, "meV/atom", pairs, error)
+
+
 def _parity_panel(axis: Axes, pairs: np.ndarray, name: str, unit: str) -> None:
     label, prediction = pairs
     low, high = float(pairs.min()), float(pairs.max())
@@ -123,15 +142,15 @@ def _parity_panel(axis: Axes, pairs: np.ndarray, name: str, unit: str) -> None:
     else:
         axis.scatter(label, prediction, s=14, color=_VALIDATION, alpha=0.55, lw=0, zorder=2)
     axis.set(xlim=limits, ylim=limits, aspect="equal", title=name, xlabel=f"reference ({unit})", ylabel=f"prediction ({unit})")
-    # Energies per atom differ in late digits only; few ticks keep the labels apart.
     axis.locator_params(nbins=5)
-    axis.ticklabel_format(useOffset=False)
 
 
 def _error_panel(axis: Axes, difference: np.ndarray, unit: str) -> None:
     # The middle of the distribution; the few largest errors would squeeze it to a line.
     reach = float(np.quantile(np.abs(difference), 0.995)) or 1.0
-    axis.hist(np.clip(difference, -reach, reach), bins=61, range=(-reach, reach), color=_TRAIN)
+    bins = 2 * min(30, 4 + int(np.sqrt(difference.size))) + 1
+    axis.hist(np.clip(difference, -reach, reach), bins=bins, range=(-reach, reach), color=_TRAIN)
+    axis.locator_params(axis="x", nbins=5)
     axis.axvline(0.0, color=_INK, lw=0.8)
     axis.set(xlabel=f"error ({unit})", xlim=(-reach, reach))
     axis.set_yticks([])
