@@ -19,3 +19,7 @@ class ModelError(QAllegroError):
 
 class ExportError(QAllegroError):
     """An exported file could not be written, verified or read."""
+
+
+class TrainingError(QAllegroError):
+    """Training cannot go on."""

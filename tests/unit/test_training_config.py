@@ -10,6 +10,7 @@ import yaml
 from qallegro.errors import ConfigError
 from qallegro.training.config import parse_duration
 from qallegro.training.load_config import load_config
+from qallegro.training.reference import config_keys, markdown_table
 from reference_frames import tiny_run, write_config
 
 
@@ -147,3 +148,18 @@ def test_bad_durations(text: str) -> None:
 def test_configurations_that_come_with_the_project(path: Path) -> None:
     config = load_config(path)
     assert config.data.train and config.model["r_max"] > 0
+
+
+def test_documentation_lists_every_key_as_it_is() -> None:
+    table = markdown_table(config_keys())
+    assert table in (Path(__file__).parents[2] / "docs" / "training.md").read_text(), "docs/training.md must end in this table:\n" + table
+
+
+def test_configuration_of_the_tutorial_is_valid(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
+    blocks = [yaml.safe_load(block.split("```")[0]) for block in text.split("```yaml\n")[1:]]
+    assert len(blocks) == 2
+    first = load_config(write_config(tmp_path / "a.yaml", blocks[0]))
+    assert first.training.max_seconds == 1080.0
+    second = load_config(write_config(tmp_path / "b.yaml", blocks[0] | {"data": blocks[0]["data"] | blocks[1]["data"]}))
+    assert second.data.train[2].keys.energy == "REF_energy"

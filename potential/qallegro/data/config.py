@@ -35,8 +35,8 @@ class Keys(Strict):
 class Units(Strict):
     """Units of a file. Forces are in energy per length. None: eV and Å, or kcal/mol for `.npz` files of the rMD17 kind."""
 
-    energy: EnergyUnit | None = None
-    length: LengthUnit | None = None
+    energy: EnergyUnit | None = Field(None, description="eV, or kcal/mol for `.npz` files, if not given")
+    length: LengthUnit | None = Field(None, description="angstrom if not given")
     forces_energy: EnergyUnit | None = Field(None, description="energy unit in the forces, where it is not that of the energies")
     forces_length: LengthUnit | None = Field(None, description="length unit in the forces, where it is not that of the positions")
     stress: PressureUnit | None = Field(None, description="energy per volume in the units above if not given")
@@ -88,9 +88,9 @@ class Split(Strict):
     """How frames of `data.train` are dealt out: a whole number is a count, a number below 1 a fraction of the file's frames."""
 
     train: Share | None = Field(None, description="all that is left if not given")
-    validation: Share | None = None
-    test: Share | None = None
-    seed: int = Field(0, ge=0)
+    validation: Share | None = Field(None, description="count or fraction")
+    test: Share | None = Field(None, description="count or fraction")
+    seed: int = Field(0, ge=0, description="of the shuffling")
     file: str | None = Field(None, description="use the frames listed in this `splits.json` of an earlier run")
 
 
@@ -114,7 +114,7 @@ class DataConfig(Strict):
     energy_scale: Literal["forces_rms", "forces_rms_per_type", "energy_rms", "none"] | None = Field(
         None, description="energy scale of the network; forces_rms, or energy_rms where there are no forces"
     )
-    avg_num_neighbors: Literal["overall", "per_type"] = "overall"
+    avg_num_neighbors: Literal["overall", "per_type"] = Field("overall", description="mean over all atoms, or one for each species")
     cache: str | None = Field(None, description="folder that keeps neighbor tables between runs")
 
     @model_validator(mode="after")

@@ -5,12 +5,13 @@ import gzip
 import lzma
 import tempfile
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import ase
 import ase.io
 
+import ase
 from qallegro.data.config import Keys, Source, Units
 from qallegro.data.frame import Frame
 from qallegro.data.labels import Labels
@@ -37,13 +38,16 @@ def read_frames(source: Source | str | Path, root: str | Path = ".", keys: Keys 
     path = Path(root) / source.path
     if not path.is_file():
         raise DataError(f"data file must exist, got `{path}`; relative paths start from `data.root`, or from the configuration's folder")
+    wanted = _slice(source.index, path)
     if path.name.endswith(".npz"):
         frames = read_npz(path, keys, units)
     else:
         labels = Labels(keys, units)
-        frames = [labels.frame(atoms, str(path), index) for index, atoms in enumerate(_atoms(path))]
+        # A slice that ends within the file spares reading the rest; one that counts from the end does not.
+        stop = wanted.stop if (wanted.stop or 0) > 0 and (wanted.step or 1) > 0 and (wanted.start or 0) >= 0 else None
+        frames = [labels.frame(atoms, str(path), index) for index, atoms in enumerate(islice(_atoms(path), stop))]
         labels.check_found(str(path))
-    frames = frames[_slice(source.index, path)]
+    frames = frames[wanted]
     if not frames:
         raise DataError(f"data file must hold frames, got none in `{path}`" + (f" for index {source.index!r}" if source.index else ""))
     return frames

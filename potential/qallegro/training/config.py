@@ -32,10 +32,10 @@ class Loss(Strict):
     atoms nor vacuum in a cell changes what a weight means. `auto` is 1 where the training set has the label, else 0.
     """
 
-    energy: float = Field(1.0, ge=0.0)
-    forces: Weight = "auto"
-    stress: Weight = "auto"
-    function: Literal["mse", "huber"] = "mse"
+    energy: float = Field(1.0, ge=0.0, description="weight of the energy per atom, eV")
+    forces: Weight = Field("auto", description="weight of force components, eV/Å")
+    stress: Weight = Field("auto", description="weight of stress x volume / atoms, eV")
+    function: Literal["mse", "huber"] = Field("mse", description="mean square, or square up to `huber_delta` and linear beyond")
     huber_delta: HuberDelta = HuberDelta()
 
     @model_validator(mode="after")
@@ -48,10 +48,10 @@ class Loss(Strict):
 class Optimizer(Strict):
     """AdamW. Weight decay acts on matrices, not on energy scales and shifts."""
 
-    learning_rate: float = Field(1e-2, gt=0.0)
-    weight_decay: float = Field(0.0, ge=0.0)
-    betas: list[float] = Field([0.9, 0.999], min_length=2, max_length=2)
-    amsgrad: bool = False
+    learning_rate: float = Field(1e-2, gt=0.0, description="at its highest")
+    weight_decay: float = Field(0.0, ge=0.0, description="share of the weights taken off a step, times the rate")
+    betas: list[float] = Field([0.9, 0.999], min_length=2, max_length=2, description="decay of the two moments")
+    amsgrad: bool = Field(False, description="never let the second moment fall")
 
     @field_validator("betas")
     @classmethod
@@ -64,7 +64,7 @@ class Optimizer(Strict):
 class Schedule(Strict):
     """Learning rate over the run: a linear warm-up, then the named course."""
 
-    kind: Literal["cosine", "plateau", "constant"] = "cosine"
+    kind: Literal["cosine", "plateau", "constant"] = Field("cosine", description="course after the warm-up")
     warmup_steps: int = Field(100, ge=0, description="steps over which the rate rises from 0")
     final: float = Field(0.01, ge=0.0, le=1.0, description="share of the rate at the end (cosine), or where it stops falling (plateau)")
     over: Literal["epochs", "time"] = Field(
@@ -83,7 +83,7 @@ class EMA(Strict):
 class EarlyStopping(Strict):
     """Stop after `patience` validations without an improvement of the monitored quantity."""
 
-    patience: int = Field(ge=1)
+    patience: int = Field(ge=1, description="validations")
     min_delta: float = Field(0.0, ge=0.0, description="smaller improvements do not count, as a share of the best value")
 
 
@@ -91,7 +91,7 @@ class TrainingConfig(Strict):
     """How to train."""
 
     batch_size: int = Field(5, ge=1, description="frames in a step, over all devices together")
-    max_epochs: int = Field(1000, ge=1)
+    max_epochs: int = Field(1000, ge=1, description="passes over the training set")
     max_steps: int | None = Field(None, ge=1, description="stop after this many steps")
     max_time: str | None = Field(None, description='stop after this time, such as "18m", "1h30m" or "45s"; checked at every step')
     loss: Loss = Loss()
@@ -129,9 +129,9 @@ class TrainingConfig(Strict):
 class TrainerConfig(Strict):
     """Where to train; passed on to Lightning."""
 
-    accelerator: Literal["auto", "cpu", "gpu", "cuda"] = "auto"
+    accelerator: Literal["auto", "cpu", "gpu", "cuda"] = Field("auto", description="auto: CUDA where there is any, else the CPU")
     devices: int | list[int] | Literal["auto"] = Field(1, description="how many, or which; -1 and auto: all")
-    num_nodes: int = Field(1, ge=1)
+    num_nodes: int = Field(1, ge=1, description="machines")
     strategy: str = Field("auto", description="`ddp` for several devices; auto picks it")
     deterministic: bool = Field(False, description="refuse operations whose result depends on the order of threads (GPU)")
     progress: Literal["auto", "bar", "lines", "none"] = Field("auto", description="bar on a terminal, else one line an epoch")

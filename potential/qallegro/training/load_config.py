@@ -203,17 +203,18 @@ def _sections(model: type[BaseModel], prefix: tuple[str, ...]) -> Iterator[tuple
     """Dotted path and key names of every section below `model`."""
     yield ".".join(prefix), list(model.model_fields)
     for name, field in model.model_fields.items():
-        for section in _models_in(field.annotation):
+        for section in models_in(field.annotation):
             yield from _sections(section, (*prefix, name))
     if model is RunConfig:
         yield from _sections(ModelConfig, (*prefix, "model"))
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Sections that a field may hold."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for inner in get_args(annotation):
-        yield from _models_in(inner)
+        yield from models_in(inner)
 
 
 def _counted(n: int, noun: str) -> str:

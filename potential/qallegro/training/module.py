@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from qallegro.data.batch import Batch
-from qallegro.errors import QAllegroError
+from qallegro.errors import TrainingError
 from qallegro.model.potential import Potential
 from qallegro.training.clock import Clock
 from qallegro.training.config import TrainingConfig
@@ -18,10 +18,6 @@ from qallegro.training.loss import LossFunction, Residuals, residuals
 from qallegro.training.metrics import ErrorSums
 from qallegro.training.monitor import Monitor
 from qallegro.training.schedule import LearningRate
-
-
-class TrainingError(QAllegroError):
-    """Training cannot go on."""
 
 
 class TrainingModule(L.LightningModule):

@@ -8,6 +8,8 @@ from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from qallegro.training.module import TrainingModule
+
 #: heading -> (key of a row, factor, format); columns without numbers in the first row are left out
 _COLUMNS = {
     "epoch": ("epoch", 1.0, "5.0f"),
@@ -29,16 +31,14 @@ class ProgressDisplay(Callback):
     Args:
         console: where to print.
         bar: show the live bar.
-        max_epochs: of the run.
-        is_best: asked after each epoch whether its weights are the best so far.
+        module: what is trained.
     """
 
     REFRESH_PER_SECOND = 4
 
-    def __init__(self, console: Console, bar: bool, max_epochs: int, is_best: Any) -> None:
+    def __init__(self, console: Console, bar: bool, module: TrainingModule) -> None:
         self.console = console
-        self.max_epochs = max_epochs
-        self.is_best = is_best
+        self.module = module
         self._columns: list[str] = []
         self._bar = (
             Progress(
@@ -63,7 +63,7 @@ class ProgressDisplay(Callback):
             self._columns = [heading for heading, (key, _, _) in _COLUMNS.items() if key in row or heading in later]
             self.console.print("mean absolute errors, E in meV/atom, F in meV/Å, S in meV/Å³; * best so far", style="dim")
             self.console.print("  ".join(f"{h:>{_width(h)}}" for h in self._columns), style="bold", highlight=False, soft_wrap=True)
-        best = self.is_best()
+        best = self.module.best_this_epoch
         cells = "  ".join(_cell(heading, row) for heading in self._columns)
         self.console.print(cells + (" *" if best else ""), style="green" if best else None, highlight=False, soft_wrap=True)
 
@@ -76,7 +76,7 @@ class ProgressDisplay(Callback):
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the bar of an epoch."""
         if self._bar is not None:
-            self._bar.reset(self._task, description=f"epoch {trainer.current_epoch} of {self.max_epochs}")
+            self._bar.reset(self._task, description=self._description())
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
         """One step further."""
@@ -86,7 +86,7 @@ class ProgressDisplay(Callback):
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Say that it is validation that takes the time now."""
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, description=f"epoch {trainer.current_epoch} of {self.max_epochs}, validation")
+            self._bar.update(self._task, description=f"{self._description()}, validation")
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Take the bar away."""
@@ -95,6 +95,11 @@ class ProgressDisplay(Callback):
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         """Leave the terminal in order."""
         self._stop()
+
+    def _description(self) -> str:
+        config, clock = self.module.config, self.module.clock
+        end = f" of {config.max_epochs}" if clock.limit is None else f", {_clock(clock.elapsed)} of {_clock(clock.limit)}"
+        return f"epoch {self.module.current_epoch}{end}"
 
     def _stop(self) -> None:
         if self._bar is not None:
@@ -112,8 +117,12 @@ def _cell(heading: str, row: dict[str, float]) -> str:
     if math.isnan(value):
         text = "-"
     elif form == "time":
-        minutes, seconds = divmod(int(value), 60)
-        text = f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
+        text = _clock(value)
     else:
         text = f"{factor * value:{form}}"
     return f"{text:>{_width(heading)}}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

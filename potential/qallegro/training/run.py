@@ -217,7 +217,8 @@ def _trainer(config: RunConfig, callbacks: list[L.Callback]) -> L.Trainer:
     _quiet_lightning()
     try:
         return L.Trainer(
-            accelerator=place.accelerator,
+            # Lightning's own choice may be Apple's MPS, which has no float64, and geometry needs that.
+            accelerator=("cuda" if torch.cuda.is_available() else "cpu") if place.accelerator == "auto" else place.accelerator,
             devices=place.devices,
             num_nodes=place.num_nodes,
             strategy=place.strategy,
@@ -264,7 +265,7 @@ def _add_reporters(
         reporters.append(TensorBoardHistory(run.tensorboard, first_step))
     if place.progress != "none" and not console.quiet:
         bar = place.progress == "bar" or (place.progress == "auto" and console.is_terminal)
-        display = ProgressDisplay(console, bar, config.training.max_epochs, lambda: module.best_this_epoch)
+        display = ProgressDisplay(console, bar, module)
         reporters.append(display)
         trainer.callbacks.insert(0, display)
 
