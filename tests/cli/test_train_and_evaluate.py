@@ -4,6 +4,7 @@
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -294,6 +295,25 @@ def test_failures_of_evaluate(trained: tuple[Path, str], folder: Path, tmp_path:
     for words, code, message in cases:
         done = qallegro("evaluate", *words)
         assert done.code == code and message in done.err and "Traceback" not in done.err, (words, done.err)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_by_a_signal_and_resumed(number: signal.Signals, folder: Path, tmp_path: Path, qallegro) -> None:
+    words = ["train", folder / "run.yaml", "-o", tmp_path / "run", "trainer.plots=false"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "qallegro.cli.main", *words, "training.max_epochs=100000"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    for line in process.stdout:
+        if line.split()[:1] == ["3"]:
+            break
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1 and "training was stopped by a signal" in err and "--resume" in err and "Traceback" not in err
+    assert (tmp_path / "run" / "model.pth").is_file()
+    done = qallegro(*words, "training.max_epochs=5", "trainer.progress=none", "--resume")
+    assert done.code == 0 and (tmp_path / "run" / "test_metrics.json").is_file(), done.err
 
 
 def test_help_starts_neither_torch_nor_lightning() -> None:

@@ -16,7 +16,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from rich.console import Console
 
 from qallegro.data.reference_data import CutoffTable, ReferenceData, load_reference_data
-from qallegro.errors import ConfigError, DataError
+from qallegro.errors import ConfigError, DataError, TrainingError
 from qallegro.model.build import build_potential
 from qallegro.model.checkpoint import load_model, save_model
 from qallegro.model.config import ModelConfig
@@ -72,7 +72,7 @@ def train(config: RunConfig, folder: str | Path, resume: bool = False, console: 
     Raises:
         ConfigError: the folder is taken, or the configuration differs from that of the run to resume.
         DataError: see `load_reference_data`.
-        TrainingError: the loss is no number any more.
+        TrainingError: the loss is no number any more, or a signal stopped the run.
     """
     run = RunFolder(Path(folder))
     first = rank_zero_only.rank == 0
@@ -110,7 +110,10 @@ def train(config: RunConfig, folder: str | Path, resume: bool = False, console: 
         _write_start(run, resolved, data, provenance)
         _describe(console, run, data, model_config)
         _add_reporters(config, run, module, trainer, reporters, console, _step_of(checkpoint))
-    trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
+    try:
+        trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit as stop:  # Lightning's way to end after Ctrl-C, and at the end of an epoch after SIGTERM
+        raise TrainingError(f"training was stopped by a signal at step {module.global_step}; go on with `--resume`") from stop
     if not first:
         return Result(run, {})
     return Result(run, _finish(run, data, module, console, plots=config.trainer.plots))
