@@ -8,8 +8,8 @@ import typer
 
 def export(
     model: Annotated[Path, typer.Argument(help="checkpoint written by `qallegro train` or `qallegro import`")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="file to write [default: MODEL.qallegro.pth]")] = None,
-    dtype: Annotated[str | None, typer.Option(help="float32 or float64 network [default: as trained]")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="file to write (default: MODEL.qallegro.pth)")] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32 or float64 network (default: as trained)")] = None,
     format: Annotated[str, typer.Option(help="torchscript or aoti (compiled ahead of time for this kind of machine)")] = "torchscript",
     device: Annotated[str, typer.Option(help="cpu or cuda, for --format aoti")] = "cpu",
 ) -> None:

@@ -27,7 +27,7 @@ def _keys(wanted: bool) -> None:
 def train(
     config: Annotated[Path, typer.Argument(help="configuration in YAML, see docs/training.md")],
     overrides: Annotated[list[str] | None, typer.Argument(help="changes such as training.batch_size=8", metavar="KEY=VALUE")] = None,
-    run: Annotated[Path | None, typer.Option("-o", "--output", help="run folder [default: runs/CONFIG]")] = None,
+    run: Annotated[Path | None, typer.Option("-o", "--output", help="run folder (default: runs/CONFIG)")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on from the run's last checkpoint")] = False,
     keys: Annotated[
         bool, typer.Option("--keys", callback=_keys, is_eager=True, help="list every key of the configuration and stop")
