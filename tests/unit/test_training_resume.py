@@ -115,6 +115,14 @@ def test_other_data_is_refused(config_file: Path, uninterrupted: Path, tmp_path:
         train(load_config(config_file), tmp_path, resume=True)
 
 
+def test_damaged_checkpoint_is_refused(config_file: Path, uninterrupted: Path, tmp_path: Path) -> None:
+    for name in ("config.yaml", "splits.json", "last.ckpt"):
+        (tmp_path / name).write_bytes((uninterrupted / name).read_bytes())
+    (tmp_path / "last.ckpt").write_bytes((uninterrupted / "last.ckpt").read_bytes()[:5000])
+    with pytest.raises(ConfigError, match="must have a whole checkpoint"):
+        train(load_config(config_file), tmp_path, resume=True)
+
+
 def test_taken_folder_is_refused(config_file: Path, uninterrupted: Path) -> None:
     with pytest.raises(ConfigError, match="must be empty.*--resume"):
         train(load_config(config_file), uninterrupted)

@@ -1,5 +1,6 @@
 """One way to ask any model file for predictions: checkpoints in PyTorch, exported files in the runtime that LAMMPS and ASE use."""
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +10,6 @@ import torch
 
 from qallegro.data.batch import Batch
 from qallegro.errors import ConfigError, ModelError
-from qallegro.export.record import is_exported_file, read_record
 from qallegro.model.checkpoint import load_model
 from qallegro.model.potential import Potential, Prediction
 
@@ -36,13 +36,13 @@ def open_predictor(path: str | Path, device: str = "cpu") -> Predictor:
         device: "cpu", "cuda" or "cuda:1".
 
     Raises:
-        ModelError, ExportError: the file is missing or neither of the two.
+        ModelError: the file is missing or neither of the two.
         ConfigError: the device is not there.
     """
     path = Path(path)
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise ConfigError(f"`device` must be present on this machine, got {device!r} without CUDA; use cpu")
-    if path.is_file() and is_exported_file(path):
+    if _is_exported(path):
         return _exported(path, device)
     potential, _ = load_model(path)
     return from_potential(potential.to(device), device, f"{path} (checkpoint, {potential.config.dtype}, {device})")
@@ -58,8 +58,15 @@ def from_potential(potential: Potential, device: str | torch.device = "cpu", des
     return Predictor(predict, potential.config.atom_types, np.array(potential.config.cutoffs()), description)
 
 
+def _is_exported(path: Path) -> bool:
+    """Whether a file carries the record of an exported model; what it says is for the runtime to judge."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/extra/qallegro.json") for name in archive.namelist())
+
+
 def _exported(path: Path, device: str) -> Predictor:
-    record = read_record(path)
     try:
         from qallegro_ase import _runtime
     except ImportError as error:
@@ -71,6 +78,7 @@ def _exported(path: Path, device: str) -> Predictor:
         runtime = _runtime.Potential(str(path), device=device, threads=torch.get_num_threads())
     except _runtime.Error as error:
         raise ModelError(str(error)) from error
+    record = runtime.record
 
     def predict(batch: Batch) -> Prediction:
         n = batch.types.shape[0]

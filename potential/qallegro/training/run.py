@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +9,6 @@ from typing import Any, NamedTuple
 import lightning.pytorch as L
 import pydantic
 import torch
-import yaml
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from rich.console import Console
@@ -31,26 +29,7 @@ from qallegro.training.module import TrainingModule
 from qallegro.training.predictors import from_potential
 from qallegro.training.progress import ProgressDisplay
 from qallegro.training.provenance import git_commit, versions
-
-#: keys that may differ between a run and its continuation
-MAY_CHANGE = ("training.max_epochs", "training.max_steps", "training.max_time", "training.early_stopping", "trainer", "data.cache")
-
-
-class RunFolder(NamedTuple):
-    """Files of a run."""
-
-    path: Path
-
-    config = property(lambda self: self.path / "config.yaml")
-    versions = property(lambda self: self.path / "versions.json")
-    splits = property(lambda self: self.path / "splits.json")
-    statistics = property(lambda self: self.path / "statistics.json")
-    history = property(lambda self: self.path / "metrics.csv")
-    checkpoint = property(lambda self: self.path / "last.ckpt")
-    model = property(lambda self: self.path / "model.pth")
-    metrics = property(lambda self: self.path / "test_metrics.json")
-    plots = property(lambda self: self.path / "plots")
-    tensorboard = property(lambda self: self.path / "tensorboard")
+from qallegro.training.run_folder import RunFolder, check_same_run, starting_point, step_of, write, write_start
 
 
 class Result(NamedTuple):
@@ -77,7 +56,7 @@ def train(config: RunConfig, folder: str | Path, resume: bool = False, console: 
     run = RunFolder(Path(folder))
     first = rank_zero_only.rank == 0
     console = console if console is not None and first else Console(quiet=True)
-    checkpoint = _checkpoint(run, resume, first)
+    checkpoint = starting_point(run, resume, first)
     with console.status("reading reference data ..."), warnings.catch_warnings():
         if not first:
             warnings.simplefilter("ignore")
@@ -99,7 +78,7 @@ def train(config: RunConfig, folder: str | Path, resume: bool = False, console: 
         "frames": {subset: len(samples) for subset, samples in data.samples.items()},
     }
     if first and checkpoint is not None:
-        _check_same_run(run, resolved, data)
+        check_same_run(run, resolved, data)
     potential = build_potential(model_config, config.seed)
     reporters: list[Reporter] = []
     callbacks = [EpochReport(reporters), LastCheckpoint(run.checkpoint, config.training.checkpoint_every_steps)]
@@ -107,9 +86,9 @@ def train(config: RunConfig, folder: str | Path, resume: bool = False, console: 
     loaders = _loaders(config, data, trainer)
     module = _module(config, run, data, potential, provenance)
     if first:
-        _write_start(run, resolved, data, provenance)
+        write_start(run, resolved, data, provenance)
         _describe(console, run, data, model_config)
-        _add_reporters(config, run, module, trainer, reporters, console, _step_of(checkpoint))
+        _add_reporters(config, run, module, trainer, reporters, console, step_of(checkpoint))
     try:
         trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
     except SystemExit as stop:  # Lightning's way to end after Ctrl-C, and at the end of an epoch after SIGTERM
@@ -151,56 +130,6 @@ def resolve_model(config: RunConfig, data: ReferenceData) -> ModelConfig:
         return ModelConfig.model_validate(from_data | given)
     except pydantic.ValidationError as error:
         raise ConfigError("`model` must fit the data:\n" + "\n".join(f"  {p}" for p in explain(error, ModelConfig, ("model",)))) from error
-
-
-def _checkpoint(run: RunFolder, resume: bool, first: bool) -> Path | None:
-    if run.path.exists() and not run.path.is_dir():
-        raise ConfigError(f"run folder must be a folder, got the file `{run.path}`; name another with -o")
-    if resume:
-        return run.checkpoint if run.checkpoint.is_file() else None
-    # What a run leaves that failed before its first epoch had ended is no loss.
-    start = {run.config, run.versions, run.splits, run.statistics, run.history}
-    if first and run.path.is_dir() and any(path not in start for path in run.path.iterdir()):
-        raise ConfigError(f"run folder must be empty, `{run.path}` is not; go on with that run with --resume, or name another with -o")
-    return None
-
-
-def _check_same_run(run: RunFolder, resolved: dict[str, Any], data: ReferenceData) -> None:
-    """A run goes on with the configuration and the frames it was started with."""
-    try:
-        before = yaml.safe_load(run.config.read_text())
-        frames = json.loads(run.splits.read_text())
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"a run to resume must hold its config.yaml and splits.json, `{run.path}` does not: {error}") from error
-    for key, old, new in _differences(before, json.loads(json.dumps(resolved))):
-        if not any(key == allowed or key.startswith(f"{allowed}.") for allowed in MAY_CHANGE):
-            raise ConfigError(
-                f"a run must go on with its own configuration, `{key}` was {old!r} and is now {new!r}; "
-                f"only {', '.join(MAY_CHANGE)} may change; start a new run with -o"
-            )
-    for subset in ("train", "validation", "test"):
-        same = _frames(frames, subset) == _frames(data.splits, subset)
-        if not same:
-            raise DataError(f"a run must go on with its own data, the {subset} frames are not those in `{run.splits}`; restore the files")
-
-
-def _frames(splits: dict[str, Any], subset: str) -> list[Any]:
-    return [(splits["files"][entry["file"]]["sha256"], entry["frames"]) for entry in splits[subset]]
-
-
-def _differences(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        keys = [*old, *(k for k in new if k not in old)]
-        return [d for k in keys for d in _differences(old.get(k), new.get(k), f"{key}.{k}" if key else str(k))]
-    return [] if old == new else [(key, old, new)]
-
-
-def _write_start(run: RunFolder, resolved: dict[str, Any], data: ReferenceData, provenance: dict[str, Any]) -> None:
-    run.path.mkdir(parents=True, exist_ok=True)
-    _write(run.config, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
-    _write(run.versions, json.dumps(provenance["trained_with"] | {"git_commit": provenance["git_commit"]}, indent=2))
-    _write(run.splits, json.dumps(data.splits))
-    _write(run.statistics, json.dumps(data.statistics.record(), indent=2))
 
 
 def _module(config: RunConfig, run: RunFolder, data: ReferenceData, potential: Potential, provenance: dict[str, Any]) -> TrainingModule:
@@ -292,7 +221,7 @@ def _finish(run: RunFolder, data: ReferenceData, module: TrainingModule, console
                 console.print(error_table(evaluation.errors, f"{subset} ({len(data.samples[subset])} frames)"))
         if plots:
             draw.plot_training(read_history(run.history), run.plots / "training.png")
-    _write(run.metrics, json.dumps(metrics, indent=2))
+    write(run.metrics, json.dumps(metrics, indent=2))
     shown = f"; plots in {run.plots}" if plots else ""
     console.print(f"best weights, of epoch {provenance['epoch']}: [bold]{run.model}[/]{shown}", highlight=False)
     return metrics
@@ -310,21 +239,9 @@ def _describe(console: Console, run: RunFolder, data: ReferenceData, model: Mode
     )
 
 
-def _step_of(checkpoint: Path | None) -> int:
-    if checkpoint is None:
-        return 0
-    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
-
-
 def _quiet_lightning() -> None:
     """Lightning's notes on hardware and on workers that this loader does not have are none of the user's business."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module=r"lightning\.")
     warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text + "\n")
-    os.replace(temporary, path)
