@@ -1,9 +1,9 @@
 """Structures for the ASE tests: those of all tests, and the cells that neighbor lists get wrong."""
 
 import numpy as np
+from ase import Atoms, units
 from ase.build import bulk
 
-from ase import Atoms, units
 from systems import STRUCTURES, alloy, slab
 
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import numpy as np
+from ase import Atoms
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from ase import Atoms
 from qallegro.model.potential import Potential
 from systems import make_batch
 from tolerances import PARITY

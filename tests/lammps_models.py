@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import ase
 import numpy as np
 import torch
 
-import ase
 from lammps_systems import SYSTEMS
 from systems import make_batch, tiny_config
 from toy_export import ToyResult, toy_reference, write_toy_file

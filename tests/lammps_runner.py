@@ -8,11 +8,10 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import ase
 import numpy as np
 import yaml
 from ase.data import atomic_masses, atomic_numbers
-
-import ase
 
 BIN = Path(sys.executable).parent
 TIMEOUT = 150  # s; a hang is a failure, not a wait

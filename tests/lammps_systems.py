@@ -1,9 +1,8 @@
 """Structures of Cu and Li for the LAMMPS tests; cells are lower triangular, as LAMMPS wants them."""
 
+import ase
 import numpy as np
 from ase.build import bulk
-
-import ase
 
 SEED = 20250722
 NAMES = ["Cu", "Li"]  # LAMMPS types 1 and 2

@@ -6,11 +6,10 @@ from typing import Any
 import ase.io
 import numpy as np
 import yaml
+from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
-
-from ase import Atoms
 
 #: real reference data beside the checkout, see the skip marks of the tests that use it
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

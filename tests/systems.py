@@ -2,10 +2,10 @@
 
 import numpy as np
 import torch
+from ase import Atoms
 from ase.build import bulk, molecule
 from ase.neighborlist import primitive_neighbor_list
 
-from ase import Atoms
 from qallegro.data.batch import Batch
 from qallegro.model.config import ModelConfig
 

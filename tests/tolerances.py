@@ -27,5 +27,5 @@ CALCULATOR = {"float64": ModelTolerance(1e-11, 1e-10, 1e-12), "float32": ModelTo
 #: Central differences of strain 1e-4: as for forces, over the volume of a cell of 30 Å^3 or more, whose atoms move several Å a unit strain
 FINITE_DIFFERENCE_STRESS = 2e-6
 
-#: eV an atom and ps, slope of the total energy over a run: an integrator without drift leaves the slope of an oscillation, amplitude over length
+#: eV an atom and ps, slope of the total energy over a run; without drift there is the slope of an oscillation, amplitude over length
 NVE_DRIFT = 5e-4

@@ -13,12 +13,11 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+import ase
 import numpy as np
 import torch
 from ase.neighborlist import neighbor_list
 from safetensors.torch import save as safetensors_bytes
-
-import ase
 
 ALPHA = 1.4  # 1/Å
 DIPOLE_STRENGTH = 0.08  # eV

@@ -1,10 +1,9 @@
 """Structures for the toy potential, and its evaluation by the C++ runtime as the ASE face does it."""
 
+import ase
 import ase.build
 import numpy as np
 from ase.neighborlist import neighbor_list
-
-import ase
 
 ATOM_TYPES = ("Cu", "Li")
 CUTOFFS = [[4.0, 3.5], [3.2, 3.8]]

@@ -34,6 +34,7 @@ class EagerPotential:
             )
         try:
             import torch
+
             from qallegro.errors import ModelError
             from qallegro.model.checkpoint import load_model
             from qallegro.model.potential import EdgeGradients

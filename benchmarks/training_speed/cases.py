@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ase import Atoms
 from ase.build import bulk, molecule
 from ase.io import read
-
-from ase import Atoms
 
 R_MAX = 5.0
 BATCH_FRAMES = 5

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ase import units
 from ase.build import bulk
 from ase.eos import EquationOfState
 from ase.filters import FrechetCellFilter
@@ -11,7 +12,6 @@ from ase.md.verlet import VelocityVerlet
 from ase.optimize import BFGS, FIRE
 from ase.phonons import Phonons
 
-from ase import units
 from ase_systems import heat
 from qallegro_ase import QAllegroCalculator
 from systems import alloy

@@ -6,10 +6,10 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from ase import Atoms
 from ase.build import bulk, molecule
 from ase.calculators.calculator import CalculationFailed, CalculatorSetupError, InputError, PropertyNotImplementedError
 
-from ase import Atoms
 from qallegro_ase import EvaluationError, NoStressError, QAllegroCalculator, SetupError, StructureError
 from systems import alloy, slab
 from toy_export import write_toy_file

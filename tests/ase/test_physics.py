@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 from ase.geometry import wrap_positions
 from ase.stress import full_3x3_to_voigt_6_stress
 from scipy.spatial.transform import Rotation
 
-from ase import Atoms
 from ase_systems import ASE_STRUCTURES, left_handed
 from qallegro_ase import QAllegroCalculator
 from systems import alloy, lonely, slab

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from ase import Atoms, units
 from ase.md.verlet import VelocityVerlet
 from ase.neighborlist import primitive_neighbor_list
 
-from ase import Atoms, units
 from ase_systems import ASE_STRUCTURES, heat
 from qallegro_ase import QAllegroCalculator, StructureError
 from qallegro_ase.verlet import VerletList

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from systems import CONFIGS, STRUCTURES, make_batch, tiny_config
 
 from qallegro.model.angular import SphericalHarmonics
 from qallegro.model.build import build_potential
 from qallegro.model.potential import EdgeGradients
 from qallegro.model.radial import BesselEmbed, SplineEmbed, polynomial_envelope, polynomial_envelope_slope
 from qallegro.model.zbl import ZBL
+from systems import CONFIGS, STRUCTURES, make_batch, tiny_config
 
 #: a few roundings of numbers of order l^2 (harmonics), 10^3 (basis near r = 0), 10^2 eV/Å (ZBL)
 TOLERANCE = {"rtol": 1e-11, "atol": 1e-11}

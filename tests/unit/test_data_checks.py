@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ase import Atoms, units
 from ase.build import bulk, molecule
 from ase.calculators.emt import EMT
 from ase.neighborlist import neighbor_list
 
-from ase import Atoms, units
 from qallegro.data.checks import DataWarning
 from qallegro.data.config import DataConfig
 from qallegro.data.reference_data import CutoffTable, ReferenceData, load_reference_data

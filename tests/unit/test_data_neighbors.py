@@ -4,10 +4,10 @@ import ase.geometry
 import numpy as np
 import pytest
 import torch
+from ase import Atoms
 from ase.build import bulk
 from ase.neighborlist import primitive_neighbor_list
 
-from ase import Atoms
 from qallegro.data.frame import Frame
 from qallegro.data.neighbors import fingerprint, neighbor_table
 from qallegro.data.sample import collate, make_sample

@@ -10,8 +10,8 @@ import ase.db
 import ase.io
 import numpy as np
 import pytest
-
 from ase import Atoms, units
+
 from qallegro.data.config import Keys, Source, Units
 from qallegro.data.readers import read_frames
 from qallegro.errors import DataError

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+import ase
 import numpy as np
 
-import ase
 from qallegro.data.config import Keys, Units
 from qallegro.data.frame import Frame
 from qallegro.data.units import ENERGY, LENGTH, PRESSURE

@@ -9,9 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import ase
 import ase.io
 
-import ase
 from qallegro.data.config import Keys, Source, Units
 from qallegro.data.frame import Frame
 from qallegro.data.labels import Labels

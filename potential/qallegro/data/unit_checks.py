@@ -39,7 +39,8 @@ def _warn_all_electron(frames: Sequence[Frame]) -> bool:
     """Total energies with all electrons are known well enough to tell units apart, and nothing can lie below them."""
     ratios = [f.energy / (ENERGY["Hartree"] * all_electron_energy(f.numbers)) for f in frames if f.has("energy")]
     ratio = float(np.median(ratios)) if ratios else 1.0
-    for name in ("Hartree", "Rydberg", "kcal/mol", "kJ/mol"):
+    # Not Rydberg: valence-only energies in eV (pseudopotentials, GFN2-xTB) can be as large as all-electron ones in Rydberg.
+    for name in ("Hartree", "kcal/mol", "kJ/mol"):
         if abs(ratio * ENERGY[name] - 1.0) < ALL_ELECTRON_SPREAD:
             warn(
                 f"energies must be in eV, those of `{frames[0].source}` look like {name}: in that unit they are the all-electron energies "

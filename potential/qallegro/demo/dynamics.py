@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import ase.io
 import numpy as np
+from ase import Atoms, units
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 
-from ase import Atoms, units
 from qallegro.errors import QAllegroError
 
 #: fs

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import ase.io
 import numpy as np
+from ase import Atoms, units
 from ase.build import molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import thermalize_momenta
 from rich.progress import Progress
 
-from ase import Atoms, units
 from qallegro.errors import ConfigError
 
 #: fs; a quarter of the shortest O-H period is about 2.2 fs

@@ -1,6 +1,7 @@
 """`model.pth`: a trained model on disk, loadable without unpickling anything but tensors and plain values."""
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,9 @@ def load_model(path: str | Path) -> tuple[Potential, dict[str, Any]]:
     if not path.is_file():
         raise ModelError(f"model file must exist, got `{path}`; train one with `qallegro train`")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # torch's hint on TorchScript archives; what follows says it better
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged or foreign file
         raise ModelError(f"model file must be written by qallegro and whole, got `{path}`: {str(error).splitlines()[0]}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
