@@ -1,33 +1,19 @@
 """`qallegro export`, `info`, `import` and `demo` as a user types them: what they print, and exit codes without tracebacks."""
 
 import json
-import sys
 
 import pytest
 
-from qallegro.cli.main import main
 from qallegro.model.build import build_potential
 from qallegro.model.checkpoint import save_model
 from systems import tiny_config
 
 
 @pytest.fixture
-def program(monkeypatch, capsys, folder):
-    """Runs the program in this process, in the folder with the model: (exit code, stdout, stderr)."""
-    monkeypatch.setenv("COLUMNS", "200")
+def program(qallegro, monkeypatch, folder):
+    """The program, run in the folder with the model."""
     monkeypatch.chdir(folder)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["qallegro", *words])
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
+    return qallegro
 
 
 @pytest.fixture(scope="module")

@@ -15,32 +15,8 @@ import pytest
 import torch
 import yaml
 
-from qallegro.cli.main import main
 from qallegro.model.checkpoint import load_model
 from reference_frames import emt_frames, tiny_run, write_config, write_frames
-
-
-class Outcome:
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-
-@pytest.fixture
-def qallegro(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
-    """Runs the program in this process."""
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*words: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["qallegro", *map(str, words)])
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return Outcome(code, captured.out, captured.err)
-
-    return run
 
 
 @pytest.fixture(scope="module")

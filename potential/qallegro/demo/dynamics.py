@@ -105,7 +105,7 @@ def run_ase(atoms: Atoms, model: Path, steps: int) -> Trajectory:
     from qallegro_ase import QAllegroCalculator
 
     atoms = atoms.copy()
-    atoms.calc = QAllegroCalculator(model)
+    atoms.calc = QAllegroCalculator(model, threads=1)  # as one rank of LAMMPS
     first_forces = atoms.get_forces()
     dynamics = VelocityVerlet(atoms, TIMESTEP * units.fs)
     rows = []
