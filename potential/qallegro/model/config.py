@@ -38,9 +38,9 @@ class SplineEmbedding(_Strict):
 class MLPConfig(_Strict):
     """A bias-free perceptron: `depth` hidden layers of `width`."""
 
-    depth: int = Field(1, ge=0)
-    width: int = Field(64, ge=1)
-    nonlinearity: Nonlinearity | None = "silu"
+    depth: int = Field(1, ge=0, description="hidden layers; 0 is one linear map")
+    width: int = Field(64, ge=1, description="of each hidden layer")
+    nonlinearity: Nonlinearity | None = Field("silu", description="activation after each hidden layer; null: none")
 
 
 class ModelConfig(_Strict):
@@ -54,9 +54,9 @@ class ModelConfig(_Strict):
     variant: Literal["allegro"] = Field("allegro", description="edge readout head")
     l_max: int = Field(ge=0, le=8, description="highest degree of the spherical harmonics")
     parity: bool = Field(True, description="keep irreps of both parities between layers")
-    num_layers: int = Field(2, ge=1)
-    num_scalar_features: int = Field(64, ge=1)
-    num_tensor_features: int = Field(16, ge=1)
+    num_layers: int = Field(2, ge=1, description="tensor products")
+    num_scalar_features: int = Field(64, ge=1, description="width of the scalar track")
+    num_tensor_features: int = Field(16, ge=1, description="channels of the tensor track")
     radial_embedding: Annotated[BesselEmbedding | SplineEmbedding, Field(discriminator="kind")] = BesselEmbedding()
     radial_embedding_dim: int | None = Field(None, ge=2, description="width of the embedding; num_scalar_features if not given")
     scalar_embed_mlp: MLPConfig = MLPConfig()
@@ -65,11 +65,11 @@ class ModelConfig(_Strict):
     tp_path_channel_coupling: bool = Field(True, description="one path weight a channel, instead of one for all channels")
     forward_normalize: bool = Field(True, description="scale linear maps by their input width; false: output width")
     avg_num_neighbors: float | dict[str, float] = Field(description="mean number of neighbors, or one for each species")
-    per_type_energy_scales: float | dict[str, float] | None = None
-    per_type_energy_shifts: float | dict[str, float] | None = Field(None, description="eV")
-    per_type_energy_scales_trainable: bool = False
-    per_type_energy_shifts_trainable: bool = False
-    pair_potential: Literal["zbl"] | None = None
+    per_type_energy_scales: float | dict[str, float] | None = Field(None, description="eV a unit of network output")
+    per_type_energy_shifts: float | dict[str, float] | None = Field(None, description="eV, reference energies of the species")
+    per_type_energy_scales_trainable: bool = Field(False, description="let the scales train")
+    per_type_energy_shifts_trainable: bool = Field(False, description="let the reference energies train")
+    pair_potential: Literal["zbl"] | None = Field(None, description="screened nuclear repulsion at short range")
     dtype: Literal["float32", "float64"] = Field("float32", description="precision of the network; geometry and sums are float64")
 
     @field_validator("atom_types")
