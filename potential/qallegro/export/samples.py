@@ -75,11 +75,6 @@ def padded_table(sample: Sample, r_max: float) -> tuple[Table, Tensor]:
     return Table(torch.as_tensor(types), torch.as_tensor(neighbor_types), torch.as_tensor(edge_vectors)), torch.as_tensor(neighbors)
 
 
-def forces_of(gradients: Tensor, neighbors: Tensor) -> Tensor:
-    """Forces (N, 3) from edge gradients (N, K, 3): F_i += g, F_j -= g."""
-    return gradients.sum(1).index_add(0, neighbors.flatten(), gradients.flatten(0, 1), alpha=-1.0)
-
-
 def sample_entry(sample: Sample, config: ModelConfig, per_atom_energy: Tensor, forces: Tensor) -> dict[str, Any]:
     """A sample with its expected results, for the record."""
     n = len(sample.types)

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from qallegro.errors import ExportError
-from qallegro.export.samples import Sample, Table, forces_of, padded_table, sample_entry
-from qallegro.model.potential import EdgeGradients, Potential
+from qallegro.export.samples import Sample, Table, padded_table, sample_entry
+from qallegro.model.potential import EdgeGradients, Potential, forces_of
 
 Function = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 

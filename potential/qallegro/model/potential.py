@@ -50,6 +50,11 @@ class EdgeGradients(nn.Module):
         return per_atom_energy, gradients
 
 
+def forces_of(gradients: Tensor, neighbors: Tensor) -> Tensor:
+    """Forces (N, 3) from edge gradients (N, K, 3) and neighbor indices (N, K): F_i += g, F_j -= g."""
+    return gradients.sum(1).index_add(0, neighbors.flatten(), gradients.flatten(0, 1), alpha=-1.0)
+
+
 class Potential(nn.Module):
     """A model with its hyperparameters.
 
@@ -76,7 +81,7 @@ class Potential(nn.Module):
         n_frames = batch.n_atoms.shape[0]
         if forces:
             per_atom_energy, gradients = EdgeGradients(self.network, training)(batch.types, neighbor_types, batch.edge_vectors)
-            atom_forces = gradients.sum(1).index_add(0, batch.neighbors.flatten(), gradients.flatten(0, 1), alpha=-1.0)
+            atom_forces = forces_of(gradients, batch.neighbors)
             per_atom = -torch.einsum("nka,nkb->nab", batch.edge_vectors, gradients)
             virial = per_atom.new_zeros(n_frames, 3, 3).index_add(0, batch.frame, per_atom)
         else:
