@@ -33,6 +33,25 @@ CONFIGS: dict[str, dict] = {
         "readout_mlp": {"depth": 2, "width": 8, "nonlinearity": "gelu"},
     },
     "output_normalized": {"forward_normalize": False},
+    "mlp": {"variant": "allegro_mlp", "hidden_mlp": {"num_features": 6, "widths": [8, 5]}},
+    "qdi": {"variant": "allegro_qdi", "qdi": {"width": 8}},
+    "qdi_reuploading": {
+        "variant": "allegro_qdi",
+        "qdi": {
+            "circuit": {
+                "num_qubits": 2,
+                "num_features": 4,
+                "num_reuploads": 2,
+                "encoding_axis": "X",
+                "entangler": "cz_ring",
+                "depth": [1, 0, 1, 1, 2],
+                "observables": "z_zz",
+            },
+            "nonlinearity": None,
+            "width": 5,
+        },
+    },
+    "rff": {"variant": "allegro_rff", "random_fourier": {"num_outputs": 6, "max_frequency": 2}},
 }
 
 

@@ -17,6 +17,9 @@ VERBS = {
     "demo": ("demo", "demo"),
 }
 
+#: the same for `qallegro quantum VERB`
+QUANTUM_VERBS: dict[str, tuple[str, str]] = {}
+
 app = typer.Typer(
     name="qallegro",
     help="Train, evaluate and export Allegro interatomic potentials.",
@@ -37,9 +40,13 @@ def _program(version: bool = typer.Option(False, "--version", callback=_version,
     pass
 
 
+quantum = typer.Typer(help="Evaluate and analyze the circuit of a hybrid model.", no_args_is_help=True)
+app.add_typer(quantum, name="quantum")
+
 # Verb modules import typer alone; torch and the rest start inside the verbs.
-for _verb, (_module, _function) in VERBS.items():
-    app.command(_verb)(getattr(import_module(f"qallegro.cli.{_module}"), _function))
+for _program, _verbs in ((app, VERBS), (quantum, QUANTUM_VERBS)):
+    for _verb, (_module, _function) in _verbs.items():
+        _program.command(_verb)(getattr(import_module(f"qallegro.cli.{_module}"), _function))
 
 
 def main() -> None:

@@ -1,9 +1,11 @@
 """Hyperparameters of a potential: what a checkpoint, an exported file and a training configuration say of a model."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from ase.data import atomic_numbers
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from qallegro.quantum.config import CircuitConfig
 
 Nonlinearity = Literal["silu", "mish", "gelu"]
 
@@ -43,6 +45,45 @@ class MLPConfig(_Strict):
     nonlinearity: Nonlinearity | None = Field("silu", description="activation after each hidden layer; null: none")
 
 
+class HiddenMLPConfig(_Strict):
+    """Allegro+MLP: linear map to `num_features`, two hidden layers, then `readout_mlp`."""
+
+    num_features: int = Field(16, ge=1, description="inputs of the hidden layers")
+    widths: tuple[int, int] = Field((32, 32), description="of the two hidden layers")
+    nonlinearity: Nonlinearity = Field("silu", description="activation after each")
+
+    @field_validator("widths")
+    @classmethod
+    def _widths_are_positive(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if min(value) < 1:
+            raise ValueError(f"both `widths` must be 1 or more, got {list(value)}")
+        return value
+
+
+class QDIConfig(_Strict):
+    """Allegro+QDI: linear map to the circuit's features, circuit, fully connected layer, then `readout_mlp`."""
+
+    circuit: CircuitConfig = CircuitConfig()
+    width: int = Field(32, ge=1, description="of the fully connected layer after the circuit")
+    nonlinearity: Nonlinearity | None = Field("silu", description="activation after that layer; null: none")
+    trainable: bool = Field(True, description="train the angles; false keeps the random ones (a control)")
+    freeze_inert: bool = Field(True, description="keep angles that cannot change the output at zero instead of training them")
+
+
+class RandomFourierConfig(_Strict):
+    """Allegro+RFF, a control of Allegro+QDI: frozen random cosines of integer frequencies in place of the circuit."""
+
+    num_features: int = Field(4, ge=1, description="input features")
+    num_outputs: int = Field(4, ge=1, description="cosines")
+    max_frequency: int = Field(1, ge=1, description="largest frequency of a feature; a circuit that encodes L times reaches L")
+    width: int = Field(32, ge=1, description="of the fully connected layer after the cosines")
+    nonlinearity: Nonlinearity | None = Field("silu", description="activation after that layer; null: none")
+
+
+#: variant -> the section that only this variant has
+VARIANT_SECTIONS = {"allegro_mlp": "hidden_mlp", "allegro_qdi": "qdi", "allegro_rff": "random_fourier"}
+
+
 class ModelConfig(_Strict):
     """Everything that fixes a model but its weights. Lengths in Å, energies in eV."""
 
@@ -51,7 +92,7 @@ class ModelConfig(_Strict):
     per_edge_type_cutoff: dict[str, dict[str, float]] | None = Field(
         None, description="cutoff in Å for a centre and a neighbor species; missing entries are r_max"
     )
-    variant: Literal["allegro"] = Field("allegro", description="edge readout head")
+    variant: Literal["allegro", "allegro_mlp", "allegro_qdi", "allegro_rff"] = Field("allegro", description="edge readout head")
     l_max: int = Field(ge=0, le=8, description="highest degree of the spherical harmonics")
     parity: bool = Field(True, description="keep irreps of both parities between layers")
     num_layers: int = Field(2, ge=1, description="tensor products")
@@ -62,6 +103,9 @@ class ModelConfig(_Strict):
     scalar_embed_mlp: MLPConfig = MLPConfig()
     latent_mlp: MLPConfig = MLPConfig()
     readout_mlp: MLPConfig = MLPConfig(width=32)
+    hidden_mlp: HiddenMLPConfig | None = None
+    qdi: QDIConfig | None = None
+    random_fourier: RandomFourierConfig | None = None
     tp_path_channel_coupling: bool = Field(True, description="one path weight a channel, instead of one for all channels")
     forward_normalize: bool = Field(True, description="scale linear maps by their input width; false: output width")
     avg_num_neighbors: float | dict[str, float] = Field(description="mean number of neighbors, or one for each species")
@@ -81,6 +125,21 @@ class ModelConfig(_Strict):
         if len(set(value)) != len(value):
             raise ValueError(f"`atom_types` must not repeat a species, got {value}")
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sections_belong_to_the_variant(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        variant = data.get("variant", "allegro")
+        for owner, section in VARIANT_SECTIONS.items():
+            if owner == variant and data.get(section) is None:
+                data = {**data, section: {}}
+            elif owner != variant and data.get(section) is not None:
+                raise ValueError(
+                    f"`{section}` must be given only with `variant: {owner}`, got it with {variant}; remove it or change `variant`"
+                )
+        return data
 
     @model_validator(mode="after")
     def _tables_name_known_species(self) -> "ModelConfig":
