@@ -13,6 +13,7 @@ from qallegro.data.frame import Frame
 from qallegro.data.neighbors import fingerprint
 from qallegro.data.readers import read_frames
 from qallegro.data.sample import Sample, make_sample
+from qallegro.data.sample_frames import pick_sample_frames
 from qallegro.data.splits import SUBSETS, frames_of_record, split_frames, splits_record
 from qallegro.data.statistics import Statistics, compute_statistics
 from qallegro.data.table_cache import neighbor_tables
@@ -27,6 +28,7 @@ class ReferenceData(NamedTuple):
     statistics: Statistics  #: of the training set
     splits: dict[str, Any]  #: content of `splits.json`
     quantities: list[str]  #: labels that are trained on: energy, then forces and stress as present and wanted
+    sample_frames: list[dict[str, Any]]  #: a few training structures for `model.pth`
 
 
 class CutoffTable(NamedTuple):
@@ -96,7 +98,8 @@ def load_reference_data(
     for subset in ("validation", "test"):
         checks.warn_duplicates(prints["train"], prints[subset], subset)
     statistics = compute_statistics(train, tables["train"], atom_types, type_of, shifts, shortest["train"])
-    return ReferenceData(atom_types, samples, statistics, splits_record(subsets, config.split.seed), quantities)
+    record = splits_record(subsets, config.split.seed)
+    return ReferenceData(atom_types, samples, statistics, record, quantities, pick_sample_frames(train))
 
 
 def read_sources(sources: Sequence[Source], config: DataConfig, root: Path) -> list[Frame]:

@@ -49,14 +49,14 @@ class HiddenMLPConfig(_Strict):
     """Allegro+MLP: linear map to `num_features`, two hidden layers, then `readout_mlp`."""
 
     num_features: int = Field(16, ge=1, description="inputs of the hidden layers")
-    widths: tuple[int, int] = Field((32, 32), description="of the two hidden layers")
+    widths: list[int] = Field([32, 32], min_length=2, max_length=2, description="of the two hidden layers")
     nonlinearity: Nonlinearity = Field("silu", description="activation after each")
 
     @field_validator("widths")
     @classmethod
-    def _widths_are_positive(cls, value: tuple[int, int]) -> tuple[int, int]:
+    def _widths_are_positive(cls, value: list[int]) -> list[int]:
         if min(value) < 1:
-            raise ValueError(f"both `widths` must be 1 or more, got {list(value)}")
+            raise ValueError(f"both `widths` must be 1 or more, got {value}")
         return value
 
 

@@ -44,6 +44,7 @@ class MLP(nn.Module):
     ) -> None:
         super().__init__()
         self.nonlinearity = nonlinearity or "identity"
+        self.description = f"perceptron of {depth} hidden layers of {width}"
         gain = 1.0 if nonlinearity is None else math.sqrt(2.0)
         sizes = [sum(widths), *[width] * depth, out]
         layers = []

@@ -13,6 +13,7 @@ class RandomFourier(nn.Module):
 
     def __init__(self, num_features: int, num_outputs: int, max_frequency: int, dtype: torch.dtype) -> None:
         super().__init__()
+        self.description = f"{num_outputs} frozen random cosines of {num_features} features"
         frequencies = torch.randint(-max_frequency, max_frequency + 1, (num_features, num_outputs))
         # A cosine without any frequency would be zero for every x.
         dead = (frequencies == 0).all(0).nonzero().flatten()

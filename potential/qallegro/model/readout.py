@@ -20,7 +20,7 @@ class PeriodicHead(nn.Module):
     """scalars -> linear -> angles x = pi tanh(scale f) -> periodic layer -> fully connected -> final perceptron.
 
     Args:
-        layer: maps angles (E, num_features) in (-pi, pi) to (E, num_outputs), zero to zero.
+        layer: maps angles (E, num_features) in (-pi, pi) to (E, num_outputs), zero to zero; has a `description`.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class PeriodicHead(nn.Module):
         # The layer is periodic and the features are not bounded: squashed, two of them never give the same angle.
         self.feature_scale = nn.Parameter(torch.full((num_features,), 0.5, dtype=dtype))
         self.layer = layer
+        self.description = f"{layer.description}, then width {width}"
         self.expand = Linear([num_outputs], width, gain=1.0, dtype=dtype, forward_normalize=config.forward_normalize)
         self.final = _final(config, [width], dtype)
 
@@ -59,6 +60,7 @@ class HiddenMLPHead(nn.Module):
         super().__init__()
         hidden = config.hidden_mlp
         self.nonlinearity = hidden.nonlinearity
+        self.description = f"{hidden.num_features} features, hidden layers of {hidden.widths[0]} and {hidden.widths[1]}"
         normalize = config.forward_normalize
         self.project = Linear(_scalar_widths(config), hidden.num_features, gain=1.0, dtype=dtype, forward_normalize=normalize)
         self.first = Linear([hidden.num_features], hidden.widths[0], gain=1.0, dtype=dtype, forward_normalize=normalize)

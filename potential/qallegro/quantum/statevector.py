@@ -14,7 +14,7 @@ from qallegro.errors import ConfigError
 from qallegro.quantum.circuit import encoded_features
 from qallegro.quantum.config import CircuitConfig
 from qallegro.quantum.fusion import FusedCircuit, feature_bits, fuse, observable_signs, real_matrix
-from qallegro.quantum.inert import find_inert
+from qallegro.quantum.inert import Inert, find_inert
 
 
 def differences(config: CircuitConfig, angles: Tensor, features: Tensor) -> Tensor:
@@ -101,6 +101,7 @@ class QuantumLayer(nn.Module):
         self.register_buffer("active", torch.tensor(active, dtype=torch.int64), persistent=False)
         start = (torch.rand(len(active), dtype=dtype) * 2.0 - 1.0) * torch.pi
         self.angles = nn.Parameter(start, requires_grad=trainable)
+        self.description = _describe(config, inert, trainable, freeze_inert)
 
     def all_angles(self) -> Tensor:
         """(num_angles,) rad, frozen inert ones at zero."""
@@ -109,3 +110,13 @@ class QuantumLayer(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Features (E, num_features) in rad to outputs (E, num_outputs)."""
         return differences(self.config, self.all_angles(), features)
+
+
+def _describe(config: CircuitConfig, inert: Inert, trainable: bool, freeze_inert: bool) -> str:
+    text = f"circuit of {config.num_qubits} qubits with {config.num_features} features and {config.num_angles} angles"
+    if not trainable:
+        return f"{text}, all frozen at random values"
+    if not inert.of_differences:
+        return text
+    fate = "frozen at zero" if freeze_inert else "trained all the same"
+    return f"{text}, of which {len(inert.of_differences)} cannot act ({', '.join(map(str, inert.of_differences))}) and are {fate}"

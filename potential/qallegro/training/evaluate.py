@@ -9,6 +9,7 @@ from ase.data import atomic_numbers, chemical_symbols
 
 from qallegro.data import checks
 from qallegro.data.config import Keys, Source, Units
+from qallegro.data.frame import Frame
 from qallegro.data.readers import read_frames
 from qallegro.data.sample import Sample, collate, make_sample
 from qallegro.data.table_cache import neighbor_tables
@@ -58,18 +59,34 @@ def evaluate_file(
         DataError: as in training; also if no frame has any label.
     """
     frames = [frame for source in sources for frame in read_frames(source, keys=keys, units=units)]
-    for frame in frames:
-        checks.check_frame(frame)
-    checks.check_species(frames, predictor.atom_types, "the species of the model")
     if not any(frame.has(quantity) for frame in frames for quantity in ("energy", "forces", "stress")):
         raise DataError(f"frames to evaluate on must have labels, those of `{sources[0].path}` have none; name their keys")
+    samples = make_samples(frames, predictor.atom_types, predictor.cutoffs, min_distance)
+    return evaluate_samples(predictor, samples, advance)
+
+
+def make_samples(frames: Sequence[Frame], atom_types: list[str], cutoffs: np.ndarray, min_distance: float = 0.0) -> list[Sample]:
+    """Frames, checked, with the neighbor tables that a model needs.
+
+    Args:
+        frames: structures, with labels or without.
+        atom_types: species of the model in type order.
+        cutoffs: (T, T) Å, row = centre.
+        min_distance: Å; closer atoms are refused.
+
+    Raises:
+        DataError: a frame is broken, or holds a species that the model does not know.
+    """
+    for frame in frames:
+        checks.check_frame(frame)
+    checks.check_species(frames, atom_types, "the species of the model")
     type_of = np.full(len(chemical_symbols), -1, dtype=np.int64)
-    type_of[[atomic_numbers[s] for s in predictor.atom_types]] = np.arange(len(predictor.atom_types))
-    tables = neighbor_tables(frames, type_of, predictor.r_max, predictor.cutoffs)
+    type_of[[atomic_numbers[s] for s in atom_types]] = np.arange(len(atom_types))
+    r_max = float(cutoffs.max())
+    tables = neighbor_tables(frames, type_of, r_max, cutoffs)
     for frame, table in zip(frames, tables, strict=True):
         checks.check_distances(frame, *table, min_distance)
-    samples = [make_sample(f, type_of, t, predictor.r_max) for f, t in zip(frames, tables, strict=True)]
-    return evaluate_samples(predictor, samples, advance)
+    return [make_sample(f, type_of, t, r_max) for f, t in zip(frames, tables, strict=True)]
 
 
 def evaluate_samples(predictor: Predictor, samples: Sequence[Sample], advance: Callable[[int, int], None] | None = None) -> Evaluation:

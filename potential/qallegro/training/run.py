@@ -87,7 +87,7 @@ def train(config: RunConfig, folder: str | Path, resume: bool = False, console: 
     module = _module(config, run, data, potential, provenance)
     if first:
         write_start(run, resolved, data, provenance)
-        _describe(console, run, data, model_config)
+        _describe(console, run, data, potential)
         _add_reporters(config, run, module, trainer, reporters, console, step_of(checkpoint))
     try:
         trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
@@ -139,7 +139,7 @@ def _module(config: RunConfig, run: RunFolder, data: ReferenceData, potential: P
 
     def save_best(epoch: int) -> None:
         if rank_zero_only.rank == 0:
-            save_model(run.model, potential, provenance | {"epoch": epoch})
+            save_model(run.model, potential, provenance | {"epoch": epoch, "sample_frames": data.sample_frames})
 
     return TrainingModule(potential, training, data.quantities, total_steps, save_best)
 
@@ -227,8 +227,8 @@ def _finish(run: RunFolder, data: ReferenceData, module: TrainingModule, console
     return metrics
 
 
-def _describe(console: Console, run: RunFolder, data: ReferenceData, model: ModelConfig) -> None:
-    s = data.statistics
+def _describe(console: Console, run: RunFolder, data: ReferenceData, potential: Potential) -> None:
+    s, model = data.statistics, potential.config
     frames = ", ".join(f"{len(samples)} {subset}" for subset, samples in data.samples.items() if samples)
     console.print(f"run [bold]{run.path}[/]: {frames} frames; training on {', '.join(data.quantities)}", highlight=False)
     console.print(
@@ -237,6 +237,8 @@ def _describe(console: Console, run: RunFolder, data: ReferenceData, model: Mode
         + (f"; forces {s.forces_rms:.3f} eV/Å rms" if s.forces_rms else ""),
         highlight=False,
     )
+    weights = sum(p.numel() for p in potential.parameters() if p.requires_grad)
+    console.print(f"{weights:,} weights to train; edge readout: {potential.network.readout.description}", highlight=False)
 
 
 def _quiet_lightning() -> None:
