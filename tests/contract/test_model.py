@@ -132,6 +132,26 @@ def test_exactly_zero_beyond_the_cutoff_and_smooth_at_it(potential):
     assert abs(at(cutoff - 0.5) - beyond) > 1e-7  # the pair does interact inside
 
 
+def test_curvature_is_continuous_along_a_path_through_the_cutoff(potential):
+    """With step h, the second derivative changes by O(h) from point to point where it is continuous, by O(1) where it jumps."""
+    base = cluster()[:3]
+    start, length = 1.6, potential.config.r_max - 1.3
+
+    def largest_change(points):
+        frames = []
+        for s in np.linspace(0.0, length, points):
+            atoms = base.copy()
+            atoms.extend(base[:1])
+            atoms.positions[3] = base.positions[0] - np.array([start + s, 0.2 * s, 0.1])
+            frames.append(atoms)
+        forces = potential.predict(make_batch(frames, potential.config)).forces.view(points, 4, 3)
+        curvature = torch.diff(forces, dim=0) * (points - 1) / length
+        return float(torch.diff(curvature, dim=0).abs().max())
+
+    coarse, fine = largest_change(161), largest_change(321)
+    assert fine < 0.65 * coarse
+
+
 def test_training_gradients_are_the_derivative_of_the_loss(potential):
     """Double backward against central differences along a random direction of all weights."""
     batch = make_batch([alloy(), cluster()], potential.config)
