@@ -1,7 +1,6 @@
 """Neighbor tables of many frames, kept on disk between runs if a folder is given."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from qallegro.data.frame import Frame
 from qallegro.data.neighbors import NeighborTable, neighbor_table
+from qallegro.whole_file import whole_file
 
 # Part of the key: raise it when the content of a table changes for the same frame.
 _VERSION = 1
@@ -51,8 +51,7 @@ def _key(frames: Sequence[Frame], type_of: np.ndarray, r_max: float, cutoffs: np
 
 def _write(path: Path, tables: list[NeighborTable]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.npz")
-    try:
+    with whole_file(path) as temporary:
         np.savez(
             temporary,
             widths=np.array([t.neighbors.shape[1] for t in tables]),
@@ -60,9 +59,6 @@ def _write(path: Path, tables: list[NeighborTable]) -> None:
             edge_vectors=np.concatenate([t.edge_vectors.reshape(-1, 3) for t in tables]),
             counts=np.concatenate([t.counts for t in tables]),
         )
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _read(path: Path, frames: Sequence[Frame]) -> list[NeighborTable] | None:

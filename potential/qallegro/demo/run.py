@@ -15,6 +15,7 @@ from qallegro.demo import dynamics, report
 from qallegro.demo.reference import sample_molecule, write_frames
 from qallegro.errors import ConfigError, QAllegroError
 from qallegro.training.metrics import Errors
+from qallegro.whole_file import write_text
 
 #: molecule known to `ase.build.molecule`
 MOLECULE = "CH3CH2OH"
@@ -90,7 +91,7 @@ def run_demo(folder: Path, train_time: str = "150s", seed: int = 1, console: Con
     report.plot_speed(folder / "speed.png", runs, len(atoms), reference_us)
 
     figures = _figures(evaluation.errors, runs, len(atoms), reference_us, time.perf_counter() - start)
-    (folder / "demo.json").write_text(json.dumps(figures, indent=2))
+    write_text(folder / "demo.json", json.dumps(figures, indent=2) + "\n")
     _check(figures)
     console.print(report.summary(_rows(figures, len(atoms))))
     console.print("plots and files:", highlight=False)

@@ -1,6 +1,5 @@
 """`model.pth`: a trained model on disk, loadable without unpickling anything but tensors and plain values."""
 
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from qallegro.errors import ModelError
 from qallegro.model.build import build_potential
 from qallegro.model.config import ModelConfig
 from qallegro.model.potential import Potential
+from qallegro.whole_file import whole_file
 
 FORMAT = "qallegro-model"
 FORMAT_VERSION = 1
@@ -27,12 +27,8 @@ def save_model(path: str | Path, potential: Potential, provenance: dict[str, Any
         "state": {name: tensor.detach().cpu().contiguous() for name, tensor in potential.state_dict().items()},
         "provenance": provenance,
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with whole_file(path) as temporary:
         torch.save(content, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_model(path: str | Path) -> tuple[Potential, dict[str, Any]]:

@@ -1,10 +1,10 @@
 """`metrics.csv`: one row an epoch, in eV and Å, and the same numbers for TensorBoard."""
 
 import csv
-import os
 from pathlib import Path
 
 from qallegro.errors import ConfigError
+from qallegro.whole_file import whole_file
 
 COLUMNS = [
     "epoch",
@@ -34,12 +34,10 @@ class CsvHistory:
     def __init__(self, path: Path, first_step: int) -> None:
         self.path = path
         rows = [row for row in read_history(path) if row["step"] <= first_step] if path.is_file() else []
-        temporary = path.with_name(f".{path.name}.tmp")
-        with open(temporary, "w", newline="") as file:
+        with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows({name: _shown(name, value) for name, value in row.items()} for row in rows)
-        os.replace(temporary, path)
 
     def __call__(self, row: dict[str, float]) -> None:
         """Append one row."""

@@ -16,6 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: 
 from qallegro.data.units import EV_PER_A3_IN_GPA  # noqa: E402
 from qallegro.training.evaluate import Evaluation  # noqa: E402
 from qallegro.training.metrics import Error  # noqa: E402
+from qallegro.whole_file import whole_file
 
 _TRAIN, _VALIDATION, _INK, _GRID = "#8fa3bf", "#c2410c", "#1f2937", "#e5e7eb"
 _STYLE = {
@@ -160,10 +161,8 @@ def _error_panel(axis: Axes, difference: np.ndarray, unit: str) -> None:
 
 def _save(figure: plt.Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
     try:
-        figure.savefig(temporary, dpi=150)
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            figure.savefig(temporary, dpi=150)
     finally:
         plt.close(figure)
-        temporary.unlink(missing_ok=True)

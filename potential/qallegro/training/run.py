@@ -29,7 +29,8 @@ from qallegro.training.module import TrainingModule
 from qallegro.training.predictors import from_potential
 from qallegro.training.progress import ProgressDisplay
 from qallegro.training.provenance import git_commit, versions
-from qallegro.training.run_folder import RunFolder, check_same_run, starting_point, step_of, write, write_start
+from qallegro.training.run_folder import RunFolder, check_same_run, starting_point, step_of, write_start
+from qallegro.whole_file import write_text
 
 
 class Result(NamedTuple):
@@ -221,7 +222,7 @@ def _finish(run: RunFolder, data: ReferenceData, module: TrainingModule, console
                 console.print(error_table(evaluation.errors, f"{subset} ({len(data.samples[subset])} frames)"))
         if plots:
             draw.plot_training(read_history(run.history), run.plots / "training.png")
-    write(run.metrics, json.dumps(metrics, indent=2))
+    write_text(run.metrics, json.dumps(metrics, indent=2) + "\n")
     shown = f"; plots in {run.plots}" if plots else ""
     console.print(f"best weights, of epoch {provenance['epoch']}: [bold]{run.model}[/]{shown}", highlight=False)
     return metrics

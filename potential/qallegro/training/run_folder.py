@@ -1,7 +1,6 @@
 """The folder of a run: its files, whether it is free, and whether a run can go on in it."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ import yaml
 
 from qallegro.data.reference_data import ReferenceData
 from qallegro.errors import ConfigError, DataError
+from qallegro.whole_file import write_text
 
 #: keys that may differ between a run and its continuation
 MAY_CHANGE = ("training.max_epochs", "training.max_steps", "training.max_time", "training.early_stopping", "trainer", "data.cache")
@@ -91,10 +91,10 @@ def _differences(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]
 def write_start(run: RunFolder, resolved: dict[str, Any], data: ReferenceData, provenance: dict[str, Any]) -> None:
     """Leave what is known before the first step."""
     run.path.mkdir(parents=True, exist_ok=True)
-    write(run.config, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
-    write(run.versions, json.dumps(provenance["trained_with"] | {"git_commit": provenance["git_commit"]}, indent=2))
-    write(run.splits, json.dumps(data.splits))
-    write(run.statistics, json.dumps(data.statistics.record(), indent=2))
+    write_text(run.config, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True) + "\n")
+    write_text(run.versions, json.dumps(provenance["trained_with"] | {"git_commit": provenance["git_commit"]}, indent=2) + "\n")
+    write_text(run.splits, json.dumps(data.splits) + "\n")
+    write_text(run.statistics, json.dumps(data.statistics.record(), indent=2) + "\n")
 
 
 def step_of(checkpoint: Path | None) -> int:
@@ -113,10 +113,3 @@ def step_of(checkpoint: Path | None) -> int:
         raise ConfigError(
             f"a run to resume must have a whole checkpoint, `{checkpoint}` is none: {str(error).splitlines()[0]}; start a new run with -o"
         ) from error
-
-
-def write(path: Path, text: str) -> None:
-    """Write a text file as a whole."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text + "\n")
-    os.replace(temporary, path)
