@@ -27,6 +27,7 @@ def evaluate(
     from rich.progress import Progress
 
     from qallegro.cli.warn import show_warnings
+    from qallegro.cli.write import write_text
     from qallegro.data.config import Keys, Units
     from qallegro.errors import ConfigError
     from qallegro.training.evaluate import data_path, evaluate_file
@@ -51,22 +52,9 @@ def evaluate(
     console.print(error_table(result.errors, ", ".join(data)))
     if json_output is not None:
         record = {"model": str(file), "data": list(data), **result.errors.record()}
-        _write_text(json_output, json.dumps(record, indent=2) + "\n")
+        write_text(json_output, json.dumps(record, indent=2) + "\n", "--json")
     if plots is not None:
         from qallegro.training.plots import plot_parity
 
         plot_parity(result, plots / "parity.png", f"{file.name} on {', '.join(Path(d).name for d in data)}")
         console.print(f"wrote {plots / 'parity.png'}", highlight=False)
-
-
-def _write_text(path: Path, text: str) -> None:
-    import os
-
-    from qallegro.errors import ConfigError
-
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_text(text)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ConfigError(f"`--json` must name a file that can be written, got `{path}`: {error.strerror}") from error

@@ -18,7 +18,9 @@ VERBS = {
 }
 
 #: the same for `qallegro quantum VERB`
-QUANTUM_VERBS: dict[str, tuple[str, str]] = {}
+QUANTUM_VERBS: dict[str, tuple[str, str]] = {
+    "evaluate": ("quantum_evaluate", "evaluate"),
+}
 
 app = typer.Typer(
     name="qallegro",

@@ -58,6 +58,20 @@ def from_potential(potential: Potential, device: str | torch.device = "cpu", des
     return Predictor(predict, potential.config.atom_types, np.array(potential.config.cutoffs()), description)
 
 
+def open_checkpoint(path: str | Path, purpose: str) -> Potential:
+    """The potential in a checkpoint, for a `purpose` that exported files do not serve.
+
+    Raises:
+        ModelError: the file is missing, exported, or no checkpoint.
+    """
+    if _is_exported(Path(path)):
+        raise ModelError(
+            f"the model must be a checkpoint (model.pth) for {purpose}, got the exported file `{path}`, which holds a classical form "
+            "of its network; give the checkpoint that it was made from"
+        )
+    return load_model(path)[0]
+
+
 def _is_exported(path: Path) -> bool:
     """Whether a file carries the record of an exported model; what it says is for the runtime to judge."""
     if not zipfile.is_zipfile(path):

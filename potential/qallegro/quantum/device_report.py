@@ -1,0 +1,146 @@
+"""Tables and plots of what a device makes of energies and forces."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.table import Table
+
+from qallegro.quantum.device_study import DeviceResult, Statistics, Study, energy_per_atom, forces_of, label_errors, mean_energy, rms
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_SPREAD, _BIAS, _INK = "#c2410c", "#1d4ed8", "#1f2937"
+_STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e5e7eb",
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+}
+
+
+def study_table(study: Study) -> Table:
+    """Exact value, mean, bias with its standard error, and spread of every quantity, for each number of shots."""
+    table = Table(title="device against exact circuit", title_justify="left")
+    table.add_column("shots", justify="right")
+    table.add_column("quantity")
+    for heading in ("exact", "mean", "bias", "std. error", "spread"):
+        table.add_column(heading, justify="right")
+    table.add_column("unit")
+    for result in study.results:
+        label = _shots(result)
+        table.add_row(label, "energy, mean of frames", *_cells(mean_energy(study, result), 1.0, 5), "eV")
+        table.add_row("", "energy, mean of atoms", *_cells(energy_per_atom(study, result), 1e3, 3), "meV/atom")
+        table.add_row("", "forces, RMS", *_cells(forces_of(study, result), 1e3, 3), "meV/Å", end_section=True)
+    table.caption = "spread: standard deviation over repeats. A bias of about a standard error is none."
+    table.caption_justify = "left"
+    return table
+
+
+def error_table(study: Study) -> Table | None:
+    """Errors against the labels, or None where the data has none."""
+    rows = [("exact circuit", label_errors(study, study.exact.energy[None], study.exact.forces[None]))]
+    rows += [(_name(result), label_errors(study, result.energies, result.forces)) for result in study.results]
+    if not rows[0][1]:
+        return None
+    table = Table(title="mean absolute error of one evaluation against the labels", title_justify="left")
+    table.add_column("circuit")
+    for heading in ("energy (meV/atom)", "forces (meV/Å)"):
+        table.add_column(heading, justify="right")
+    for name, errors in rows:
+        cells = (errors.get("energy_mae_meV_per_atom"), errors.get("forces_mae_meV_per_angstrom"))
+        table.add_row(name, *("-" if cell is None else f"{cell:.3f}" for cell in cells))
+    return table
+
+
+def plot_study(study: Study, folder: Path) -> list[Path]:
+    """Draw forces on the device against exact ones, and, for several numbers of shots, spread and bias against shots.
+
+    Returns:
+        the pictures written.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    written = []
+    with plt.rc_context(_STYLE):
+        shown = study.results[:4]
+        figure, axes = plt.subplots(1, len(shown), figsize=(4.0 * len(shown), 4.0), squeeze=False)
+        for axis, result in zip(axes[0], shown, strict=True):
+            _parity(axis, study, result)
+        written.append(_save(figure, folder / "device_forces.png"))
+        sampled = sorted((r for r in study.results if r.settings.shots is not None and len(r.energies) > 1), key=lambda r: r.settings.shots)
+        if len(sampled) > 1:
+            figure, axes = plt.subplots(1, 2, figsize=(9.0, 3.8))
+            _against_shots(axes[0], sampled, [forces_of(study, r) for r in sampled], "forces (RMS over components)", "meV/Å")
+            _against_shots(axes[1], sampled, [energy_per_atom(study, r) for r in sampled], "energy (mean over atoms)", "meV/atom")
+            written.append(_save(figure, folder / "device_shots.png"))
+    return written
+
+
+def _parity(axis: "Axes", study: Study, result: DeviceResult) -> None:
+    exact, measured = study.exact.forces.ravel(), result.forces[0].ravel()
+    low, high = float(min(exact.min(), measured.min())), float(max(exact.max(), measured.max()))
+    margin = 0.04 * (high - low) or 0.1
+    limits = (low - margin, high + margin)
+    axis.plot(limits, limits, color="#9ca3af", lw=1.0)
+    axis.scatter(exact, measured, s=9, color=_SPREAD, alpha=0.5, lw=0)
+    deviation = 1e3 * rms(measured - exact)
+    axis.text(0.04, 0.96, f"RMS deviation\n{deviation:.3g} meV/Å", transform=axis.transAxes, va="top", color=_INK)
+    axis.set(xlim=limits, ylim=limits, aspect="equal", title=_name(result))
+    axis.set(xlabel="force, exact circuit (eV/Å)", ylabel=f"force, {result.settings.name} (eV/Å)")
+    axis.locator_params(nbins=5)
+
+
+def _against_shots(axis: "Axes", results: Sequence[DeviceResult], values: Sequence[Statistics], title: str, unit: str) -> None:
+    shots = np.array([result.settings.shots for result in results], dtype=float)
+    spread, bias, error = (1e3 * np.array([getattr(v, n) for v in values]) for n in ("spread", "bias", "standard_error"))
+    axis.plot(shots, spread, "o-", color=_SPREAD, label="spread of one evaluation")
+    axis.plot(shots, np.abs(bias), "s-", color=_BIAS, label="bias of the mean")
+    axis.plot(shots, error, ":", color=_BIAS, label="standard error of the bias")
+    axis.plot(shots, spread[0] * np.sqrt(shots[0] / shots), "--", color="#9ca3af", lw=1.0, zorder=0, label=r"$1/\sqrt{\mathrm{shots}}$")
+    axis.set(xscale="log", yscale="log", title=title, xlabel="shots a circuit", ylabel=unit)
+    axis.legend(fontsize=8)
+
+
+def _save(figure: "Figure", path: Path) -> Path:
+    import matplotlib.pyplot as plt
+
+    from qallegro.errors import ConfigError
+
+    temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(temporary, dpi=150)
+        temporary.replace(path)
+    except OSError as error:
+        raise ConfigError(f"`--plots` must name a folder that can be written, got `{path.parent}`: {error.strerror}") from error
+    finally:
+        plt.close(figure)
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _shots(result: DeviceResult) -> str:
+    return "exact" if result.settings.shots is None else f"{result.settings.shots:,}"
+
+
+def _name(result: DeviceResult) -> str:
+    settings = result.settings
+    return f"{settings.name}, " + ("exact values" if settings.shots is None else f"{settings.shots:,} shots")
+
+
+def _cells(values: Statistics, factor: float, digits: int) -> list[str]:
+    numbers = (factor * float(v) for v in (values.exact, values.mean, values.bias, values.standard_error, values.spread))
+    return ["-" if np.isnan(number) else f"{number:.{digits}f}" for number in numbers]
