@@ -29,3 +29,13 @@ FINITE_DIFFERENCE_STRESS = 2e-6
 
 #: eV an atom and ps, slope of the total energy over a run; without drift there is the slope of an oscillation, amplitude over length
 NVE_DRIFT = 5e-4
+
+#: The training layer next to PennyLane's state vector, relative to the largest value (at least 1). float64: some 1e3 roundings of order-one
+#: amplitudes through fused products; float32: as many roundings of the last block, whose unitaries are exact to float64
+CIRCUIT = {"float64": 1e-12, "float32": 1e-5}
+
+#: Rows of a circuit layer alone and in a batch, float64: the same sums, split in other ways by the matrix product
+CIRCUIT_ROWS = 1e-14
+
+#: Forces in eV/Å of a hybrid potential with PennyLane in the loop: an error of 1e-12 of the circuit times slopes of order ten
+PENNYLANE_FORCES = 1e-10
