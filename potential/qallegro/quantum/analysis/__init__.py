@@ -1,0 +1,1 @@
+"""What a circuit can do: structure, light cones, ZX diagrams, Fisher information, Fourier coefficients, barren plateaus."""
