@@ -34,7 +34,7 @@ def markdown(record: dict[str, Any]) -> str:
             shown = [m for m in methods if any(m in c["measures"][what] for c in family["circuits"])]
             lines += ["", f"{family['title']}:", "", "| " + " | ".join([family["axis"], *shown]) + " |", "|---" * (1 + len(shown)) + "|"]
             for circuit in family["circuits"]:
-                cells = [_cell(circuit, what, method, settings["edges"]) for method in shown]
+                cells = [cell(circuit, what, method, settings["edges"]) for method in shown]
                 lines.append("| " + " | ".join([str(circuit["number"]), *cells]) + " |")
     lines += [
         "",
@@ -66,7 +66,8 @@ def _headline(headline: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _cell(circuit: dict[str, Any], what: str, method: str, edges: int) -> str:
+def cell(circuit: dict[str, Any], what: str, method: str, edges: int) -> str:
+    """One time in µs an edge, or why there is none; `edges` is the usual number of them."""
     entry = circuit["measures"][what].get(method)
     if entry is None:
         return "-"

@@ -44,10 +44,10 @@ DATA_SETS: dict[str, DataSet] = {
         data={
             "train": "rmd17_aspirin_train_01.xyz.gz",
             "test": "rmd17_aspirin_test_01.xyz.gz",
-            "split": {"train": 200, "validation": 50},
+            "split": {"train": 450, "validation": 50},
         },
         model={"r_max": 5.0, "l_max": 2, "num_layers": 2, "num_scalar_features": 32, "num_tensor_features": 8},
-        training={"batch_size": 4, "max_epochs": 60, "optimizer": {"learning_rate": 0.02}},
+        training={"batch_size": 5, "max_epochs": 30, "optimizer": {"learning_rate": 0.03}},
     ),
 }
 
