@@ -20,6 +20,7 @@ VERBS = {
 #: the same for `qallegro quantum VERB`
 QUANTUM_VERBS: dict[str, tuple[str, str]] = {
     "evaluate": ("quantum_evaluate", "evaluate"),
+    "analyze": ("quantum_analyze", "analyze"),
 }
 
 app = typer.Typer(

@@ -10,8 +10,9 @@ Quantum, of the state (four times the metric tensor; it bounds the classical one
 
 Of the layer's outputs f_k = <P_k>, what training by mean squares sees:  G_ab = sum_k d_a f_k d_b f_k.
 
-Each is a Gram matrix J^T J; ranks are taken of J. At one input the classical J has 2^n rows and probabilities sum to 1, so that its rank is at most
-2^n - 1; that of the quantum one at most 2^(n+1) - 2, that of outputs at most their number. Summed over inputs there is no such ceiling.
+Each is a Gram matrix J^T J; ranks are taken of J. At one input the classical J has 2^n rows and probabilities sum to 1, so that its rank
+is at most 2^n - 1; that of the quantum one at most 2^(n+1) - 2, that of outputs at most their number. Summed over inputs there is no such
+ceiling.
 """
 
 import math
@@ -28,8 +29,8 @@ from qallegro.quantum.config import CircuitConfig
 KINDS = ("classical", "quantum", "outputs")
 #: singular values of J against the largest: rounding leaves 1e-15, and directions that exist have 1e-6 and more at random points
 RANK_TOLERANCE = 1e-10
-#: numbers of data for the effective dimension
-DATA_COUNTS = (100, 1_000, 10_000, 100_000, 1_000_000)
+#: numbers of data for the effective dimension; at much fewer kappa is near 1, where it means nothing
+DATA_COUNTS = (1_000, 10_000, 100_000, 1_000_000)
 #: angle draws a seed, and inputs for each
 DRAWS, INPUTS = 12, 24
 #: circuits x angles x amplitudes of one seed, some seconds

@@ -1,9 +1,9 @@
 """The Fourier series of a circuit in its features.
 
-A rotation by a feature has eigenvalues exp(+-i x / 2), so each rotation that an observable can feel adds one to the largest
-frequency of its feature: <P>(x) = sum_k c_k exp(i k . x) with k_f in -L_f .. L_f (Schuld, Sweke and Meyer, Phys. Rev. A 103, 032430 (2021)). L_f is
+A rotation by a feature has eigenvalues exp(+-i x / 2), so each rotation that an observable can feel adds one to the largest frequency
+of its feature: <P>(x) = sum_k c_k exp(i k . x) with k_f in -L_f .. L_f (Schuld, Sweke and Meyer, Phys. Rev. A 103, 032430 (2021)). L_f is
 counted in the list of gates, and the coefficients follow from values on a grid of 2 L_f + 1 points a feature. The function is real, so
-that c_(-k) = conj(c_k): of the real and imaginary parts of all N frequencies, 2 N - 1 that are not zero by symmetry, only N are independent.
+that c_(-k) = conj(c_k): of the real and imaginary parts of all N frequencies, 2 N - 1 are not zero by symmetry, and N are independent.
 """
 
 import math
@@ -14,16 +14,16 @@ import torch
 from torch import Tensor
 
 from qallegro.quantum.analysis.light_cones import MAX_FOLLOWED_QUBITS, acting_rotations, light_cones
-from qallegro.quantum.analysis.sampling import affordable, mean_std, seeded, uniform
+from qallegro.quantum.analysis.sampling import MAX_AMPLITUDES, affordable, mean_std, seeded, uniform
+from qallegro.quantum.analysis.states import expectations_of, run_states
 from qallegro.quantum.circuit import gates, pauli_strings
 from qallegro.quantum.config import CircuitConfig
-from qallegro.quantum.statevector import expectations
 
 #: grid points of a full series; above, only the series in one feature at a time
 MAX_GRID = 4096
 DRAWS = 24
-#: grid points x amplitudes^2 of all draws of a seed, some seconds
-_BUDGET = 4e9
+#: grid points x amplitudes x (gates + outputs) of all draws of a seed, some seconds
+_BUDGET = 4e8
 #: rounding of sums over the grid leaves 1e-16; a coefficient that is not identically zero exceeds this in some of many draws
 ZERO = 1e-12
 THRESHOLDS = tuple(10.0 ** (-k / 2) for k in range(24, 1, -1))
@@ -56,8 +56,7 @@ def coefficients(config: CircuitConfig, angles: Tensor, reach: list[int]) -> np.
     sizes = [2 * r + 1 for r in reach]
     axes = [torch.arange(size, dtype=torch.float64) * (2.0 * math.pi / size) for size in sizes]
     grid = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(sizes))
-    with torch.no_grad():
-        values = torch.cat([expectations(config, angles, rows) for rows in torch.split(grid, 2**14)])
+    values = _values(config, angles, grid)
     return np.fft.fftn(values.T.reshape(-1, *sizes).numpy(), axes=range(1, len(sizes) + 1)) / len(grid)
 
 
@@ -66,9 +65,7 @@ def feature_coefficients(config: CircuitConfig, angles: Tensor, others: Tensor, 
     size = 2 * reach + 1
     rows = others.repeat(size, 1)
     rows[:, feature] = torch.arange(size, dtype=torch.float64) * (2.0 * math.pi / size)
-    with torch.no_grad():
-        values = expectations(config, angles, rows)
-    return np.fft.fft(values.T.numpy(), axis=1) / size
+    return np.fft.fft(_values(config, angles, rows).T.numpy(), axis=1) / size
 
 
 def frequencies(reach: list[int]) -> np.ndarray:
@@ -100,7 +97,7 @@ def fourier_section(config: CircuitConfig, trained: Tensor | None, seeds: int) -
     }
     if grid > MAX_GRID:
         return _one_feature_at_a_time(config, trained, seeds, reach, section)
-    draws = affordable(DRAWS, grid * 4.0**config.num_qubits * config.num_encodings, _BUDGET, 3)
+    draws = affordable(DRAWS, grid * _cost(config), _BUDGET, 3)
     if draws != DRAWS:
         section["note"] = f"{draws} draws of angles a seed instead of {DRAWS}, for the size of the circuit"
     section["draws_of_angles"] = draws
@@ -138,6 +135,17 @@ def fourier_section(config: CircuitConfig, trained: Tensor | None, seeds: int) -
     return section, arrays
 
 
+def _cost(config: CircuitConfig) -> float:
+    return 2.0**config.num_qubits * (len(gates(config)) + config.num_outputs)
+
+
+def _values(config: CircuitConfig, angles: Tensor, rows: Tensor) -> Tensor:
+    """<P>(x) (R, num_outputs) at inputs (R, num_features)."""
+    with torch.no_grad():
+        chunks = torch.split(rows, max(1, MAX_AMPLITUDES // 2**config.num_qubits))
+        return torch.cat([expectations_of(config, run_states(config, angles.expand(len(chunk), -1), chunk)) for chunk in chunks])
+
+
 def _flat(config: CircuitConfig, angles: Tensor, reach: list[int]) -> np.ndarray:
     return coefficients(config, angles, reach).reshape(config.num_outputs, -1)
 
@@ -168,7 +176,7 @@ def _one_feature_at_a_time(
         f"{section['accessible']:,} frequencies, more than {MAX_GRID:,}: coefficients of the series in one feature at a time, "
         "the others at random"
     )
-    draws = affordable(DRAWS, sum(2 * r + 1 for r in reach) * 4.0**config.num_qubits * config.num_encodings, _BUDGET, 3)
+    draws = affordable(DRAWS, sum(2 * r + 1 for r in reach) * _cost(config), _BUDGET, 3)
     section["draws_of_angles"] = draws
     found = []
     for feature, largest in enumerate(reach):

@@ -1,8 +1,8 @@
 """Barren plateaus: the variance of gradients over random angles, against qubits and against depth.
 
-A variance that falls exponentially with the number of qubits leaves no slope to train on (McClean et al., Nat. Commun. 9, 4812 (2018)); for
-shallow circuits that holds for observables on all qubits and need not for those on few (Cerezo et al., Nat. Commun. 12, 1791 (2021)). So both
-are measured: the circuit's own observables, and the measured Pauli on all qubits at once.
+A variance that falls exponentially with the number of qubits leaves no slope to train on (McClean et al., Nat. Commun. 9, 4812 (2018));
+for shallow circuits that holds for observables on all qubits and need not for those on few (Cerezo et al., Nat. Commun. 12, 1791 (2021)).
+So both are measured: the circuit's own observables, and the measured Pauli on all qubits at once.
 """
 
 from typing import Any
@@ -104,6 +104,10 @@ def _public(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rate(qubits: list[int], resampled: list[list[float]], variances: list[float]) -> dict[str, float]:
-    """Slope of -log2(variance) against qubits, and its bootstrap error."""
-    slopes = -np.polyfit(qubits, np.log2(np.array(resampled)), 1)[0]
-    return {"rate": float(-np.polyfit(qubits, np.log2(variances), 1)[0]), "bootstrap_error": float(slopes.std())}
+    """Slope of -log2(variance) against qubits; its error is the larger of bootstrap and scatter about the line."""
+    slope, offset = np.polyfit(qubits, np.log2(variances), 1)
+    bootstrap = np.polyfit(qubits, np.log2(np.array(resampled).T), 1)[0].std()
+    x = np.array(qubits) - np.mean(qubits)
+    scatter = np.log2(variances) - (slope * np.array(qubits) + offset)
+    regression = np.sqrt((scatter**2).sum() / max(len(qubits) - 2, 1) / (x**2).sum())
+    return {"rate": float(-slope), "error": float(max(bootstrap, regression))}

@@ -72,7 +72,9 @@ def _validate(content: dict, where: str) -> CircuitConfig:
         from qallegro.training.load_config import explain
 
         lines = explain(error, CircuitConfig, ())
-        raise ConfigError(f"{where} has {len(lines)} error{'s' if len(lines) > 1 else ''}:\n" + "\n".join(f"  {x}" for x in lines)) from error
+        raise ConfigError(
+            f"{where} has {len(lines)} error{'s' if len(lines) > 1 else ''}:\n" + "\n".join(f"  {x}" for x in lines)
+        ) from error
 
 
 def _from_checkpoint(path: Path) -> Circuit:
@@ -98,7 +100,9 @@ def _from_record(path: Path) -> Circuit:
     config = _validate(surrogate["circuit"], f"the circuit in the record of `{path}`")
     angles = torch.as_tensor(surrogate["angles"], dtype=torch.float64).flatten()
     if angles.numel() != config.num_angles or not all(map(math.isfinite, angles.tolist())):
-        raise ModelError(f"the record of `{path}` must hold {config.num_angles} finite angles, got {angles.numel()}; export the model again")
+        raise ModelError(
+            f"the record of `{path}` must hold {config.num_angles} finite angles, got {angles.numel()}; export the model again"
+        )
     return Circuit(config, angles, f"exported model {path.name}")
 
 
