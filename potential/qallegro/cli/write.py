@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def write_text(path: Path, text: str, option: str) -> None:
-    """Write `text` to `path`, atomically.
+    """Write `text` to `path`.
 
     Args:
         option: that named the file, for the message.
@@ -12,13 +12,10 @@ def write_text(path: Path, text: str, option: str) -> None:
     Raises:
         ConfigError: the file cannot be written.
     """
-    import os
-
+    from qallegro import whole_file
     from qallegro.errors import ConfigError
 
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        temporary.write_text(text)
-        os.replace(temporary, path)
+        whole_file.write_text(path, text)
     except OSError as error:
         raise ConfigError(f"`{option}` must name a file that can be written, got `{path}`: {error.strerror}") from error

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.table import Table
 
+from qallegro.errors import ConfigError
 from qallegro.quantum.device_study import DeviceResult, Statistics, Study, energy_per_atom, forces_of, label_errors, mean_energy, rms
+from qallegro.whole_file import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,17 +33,19 @@ _STYLE = {
 def study_table(study: Study) -> Table:
     """Exact value, mean, bias with its standard error, and spread of every quantity, for each number of shots."""
     table = Table(title="device against exact circuit", title_justify="left")
-    table.add_column("shots", justify="right")
-    table.add_column("quantity")
-    for heading in ("exact", "mean", "bias", "std. error", "spread"):
-        table.add_column(heading, justify="right")
-    table.add_column("unit")
+    table.add_column("shots", justify="right", no_wrap=True)
+    table.add_column("quantity", no_wrap=True)
+    for heading in ("exact", "mean", "bias ± error", "spread"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for result in study.results:
         label = _shots(result)
-        table.add_row(label, "energy, mean of frames", *_cells(mean_energy(study, result), 1.0, 5), "eV")
-        table.add_row("", "energy, mean of atoms", *_cells(energy_per_atom(study, result), 1e3, 3), "meV/atom")
-        table.add_row("", "forces, RMS", *_cells(forces_of(study, result), 1e3, 3), "meV/Å", end_section=True)
-    table.caption = "spread: standard deviation over repeats. A bias of about a standard error is none."
+        table.add_row(label, "energy (eV)", *_cells(mean_energy(study, result), 1.0, 4))
+        table.add_row("", "energy (meV/atom)", *_cells(energy_per_atom(study, result), 1e3, 2))
+        table.add_row("", "forces (meV/Å)", *_cells(forces_of(study, result), 1e3, 2), end_section=True)
+    table.caption = (
+        "energies: mean over frames; forces: RMS over components; error: standard error of the mean; spread: standard deviation of one "
+        "evaluation. A bias of forces of the size of its error is none."
+    )
     table.caption_justify = "left"
     return table
 
@@ -117,18 +121,14 @@ def _against_shots(axis: "Axes", results: Sequence[DeviceResult], values: Sequen
 def _save(figure: "Figure", path: Path) -> Path:
     import matplotlib.pyplot as plt
 
-    from qallegro.errors import ConfigError
-
-    temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(temporary, dpi=150)
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            figure.savefig(temporary, dpi=150)
     except OSError as error:
         raise ConfigError(f"`--plots` must name a folder that can be written, got `{path.parent}`: {error.strerror}") from error
     finally:
         plt.close(figure)
-        temporary.unlink(missing_ok=True)
     return path
 
 
@@ -142,5 +142,5 @@ def _name(result: DeviceResult) -> str:
 
 
 def _cells(values: Statistics, factor: float, digits: int) -> list[str]:
-    numbers = (factor * float(v) for v in (values.exact, values.mean, values.bias, values.standard_error, values.spread))
-    return ["-" if np.isnan(number) else f"{number:.{digits}f}" for number in numbers]
+    exact, mean, spread, bias, error = ("-" if np.isnan(v) else f"{factor * float(v):z.{digits}f}" for v in values)
+    return [exact, mean, bias if error == "-" else f"{bias} ± {error}", spread]

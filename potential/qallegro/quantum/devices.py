@@ -31,8 +31,8 @@ from qallegro.quantum.pennylane_reference import apply_gates, encoding_angles, e
 #: how many times more shots measure <P>(0) on a device without exact values
 REFERENCE_SHOTS = 100
 
-#: bytes of states in one broadcast call, and the largest call
-_BATCH_BYTES = 2**26
+#: bytes of states or samples in one broadcast call, and the largest call
+_BATCH_BYTES = 2**24
 _BATCH = 1024
 
 #: first word of a device's name -> package that brings it
@@ -86,7 +86,8 @@ class DeviceLayer(nn.Module):
         self._angles = angles.detach().cpu().double().numpy()
         self._device = _open(settings, config.num_qubits)
         state = 4**config.num_qubits if settings.noise > 0.0 or "mixed" in settings.name else 2**config.num_qubits
-        self._batch = max(1, min(_BATCH, _BATCH_BYTES // (16 * state)))
+        samples = 8 * config.num_qubits * (settings.shots or 0)
+        self._batch = max(1, min(_BATCH, _BATCH_BYTES // max(16 * state, samples)))
         self._at_zero = self._calibrate()
 
     def forward(self, features: Tensor) -> Tensor:
@@ -144,7 +145,8 @@ class DeviceLayer(nn.Module):
 
         # Devices that cannot broadcast get one circuit a row from PennyLane.
         qnode = qml.QNode(circuit, self._device, interface=None, diff_method=None, shots=shots)
-        return np.stack(qnode(), 1)
+        # A sampling device drops the axis of a batch of one.
+        return np.stack([np.reshape(value, len(encoded)) for value in qnode()], 1)
 
     def _calibrate(self) -> np.ndarray:
         """<P>(0) (num_outputs,), after trying out whether the device can do what the settings ask for."""
