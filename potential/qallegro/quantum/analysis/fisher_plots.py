@@ -48,7 +48,7 @@ def _histogram(axis: Any, eigenvalues: dict[str, Any], trained: dict[str, Any] |
         if trained is not None:
             own = np.log10(np.maximum(np.array(trained[kind]["eigenvalues"]), _FLOOR))
             axis.plot(own, np.full(len(own), -0.012 * (k + 1)), "|", ms=5, color=_COLORS[kind], clip_on=False)
-    ticks = [t for t in (-8, -6, -4, -2, 0, 2) if np.log10(_FLOOR) <= t <= edges[-1] + 0.5]
+    ticks = [t for t in (-6, -4, -2, 0, 2) if np.log10(_FLOOR) <= t <= edges[-1] + 0.5]
     axis.set_xticks([zero, *ticks], ["0", *(f"$10^{{{t}}}$" for t in ticks)])
     axis.set(title=title + (" (marks: trained)" if trained is not None else ""), xlabel="eigenvalue (per rad²)", ylabel="share")
     axis.grid(True, axis="y")

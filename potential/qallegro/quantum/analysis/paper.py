@@ -86,7 +86,7 @@ def _fisher_rows(result: dict[str, Any]) -> list[dict[str, str]]:
             "figure": "rank of the Fisher information",
             "paper": f"{RANK}",
             "reproduced": f"{classical['rank_at_one_input']['mean']:g} at one input, with {section['angles']} angles",
-            "corrected": f"{classical['ceiling_at_one_input']} = 2^4 - 1 is the ceiling for 16 probabilities at one input and no evidence of "
+            "corrected": f"{classical['ceiling_at_one_input']} = 2^4 - 1 is the ceiling for 16 probabilities at one input, no evidence of "
             f"over-parametrization; over {section['inputs']} inputs, which is what training sees, the rank is {rank:g}, {reading}",
         },
         {

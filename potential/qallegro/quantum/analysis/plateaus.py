@@ -106,7 +106,7 @@ def _public(row: dict[str, Any]) -> dict[str, Any]:
 def _rate(qubits: list[int], resampled: list[list[float]], variances: list[float]) -> dict[str, float]:
     """Slope of -log2(variance) against qubits; its error is the larger of bootstrap and scatter about the line."""
     slope, offset = np.polyfit(qubits, np.log2(variances), 1)
-    bootstrap = np.polyfit(qubits, np.log2(np.array(resampled).T), 1)[0].std()
+    bootstrap = np.polyfit(qubits, np.log2(np.array(resampled)), 1)[0].std()
     x = np.array(qubits) - np.mean(qubits)
     scatter = np.log2(variances) - (slope * np.array(qubits) + offset)
     regression = np.sqrt((scatter**2).sum() / max(len(qubits) - 2, 1) / (x**2).sum())

@@ -191,10 +191,10 @@ def _plateaus(section: dict[str, Any] | None) -> Iterator[RenderableType]:
             yield table
     if "rates_per_qubit" in section:
         own, everywhere = (section["rates_per_qubit"][kind] for kind in ("own", "global"))
+        first, last = (section["by_qubits"][k]["num_qubits"] for k in (0, -1))
         yield (
-            f"fitted: variance ~ 2^(-r n) with r = {own['rate']:.2f} ± {own['bootstrap_error']:.2f} (own observables), "
-            f"{everywhere['rate']:.2f} ± {everywhere['bootstrap_error']:.2f} (one on all qubits), over {section['by_qubits'][0]['num_qubits']} to "
-            f"{section['by_qubits'][-1]['num_qubits']} qubits"
+            f"fitted: variance ~ 2^(-r n) with r = {own['rate']:.2f} ± {own['error']:.2f} (own observables), "
+            f"{everywhere['rate']:.2f} ± {everywhere['error']:.2f} (one on all qubits), over {first} to {last} qubits"
         )
 
 

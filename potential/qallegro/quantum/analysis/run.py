@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: sections that `--skip` may name
 SECTIONS = ("drawing", "zx", "fisher", "fourier", "plateaus")
-#: parts of the analysis are not run above this number of qubits: one state vector of 2^14 amplitudes with the tangents of some hundred angles
+#: above, Fisher information, Fourier series and plateaus are left out: a state of 2^12 amplitudes has a tangent for each of some 100 angles
 MAX_QUBITS = 12
 #: depths up to which the rank is followed, while the angles stay below a number
 _MAX_DEPTH, _MAX_ANGLES = 5, 160
@@ -80,7 +80,8 @@ def analyze(
     _zx(config, skip, result, draw, advance)
     if config.num_qubits > MAX_QUBITS:
         result["notes"].append(
-            f"Fisher information, Fourier series and plateaus are computed for at most {MAX_QUBITS} qubits, this circuit has {config.num_qubits}"
+            f"Fisher information, Fourier series and gradient variances are computed for at most {MAX_QUBITS} qubits, "
+            f"this circuit has {config.num_qubits}"
         )
     else:
         _fisher(circuit, skip, seeds, result, draw, advance)

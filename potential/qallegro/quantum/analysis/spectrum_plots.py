@@ -27,10 +27,9 @@ def plot_fourier(config: CircuitConfig, arrays: dict[str, Any]) -> Any:
     names = [",".join(str(k).replace("-", "−") for k in vectors[f]) for f in shown]
     trained = arrays.get("trained")
     with plt.rc_context(STYLE):
-        height = 0.35 * min(len(paulis), _MAX_OUTPUTS_SHOWN) + 1.6
-        figure, axes = plt.subplots(
-            3, 1, figsize=(max(7.0, 0.28 * len(shown) + 2.0), 6.4 + height), height_ratios=[3, 3, height], sharex=True
-        )
+        rows_height = 0.3 * min(len(paulis), _MAX_OUTPUTS_SHOWN) + 0.4
+        size = (max(7.0, 0.28 * len(shown) + 2.0), 7.0 + rows_height)
+        figure, axes = plt.subplots(3, 1, figsize=size, height_ratios=[2.7, 2.7, rows_height], sharex=True)
         for axis, part, color in ((axes[0], "real", BLUE), (axes[1], "imag", ORANGE)):
             values = getattr(samples[:, output][:, shown], part)
             alive = np.flatnonzero(np.abs(values).max(0) > ZERO)
@@ -83,7 +82,7 @@ def plot_plateaus(section: dict[str, Any]) -> Any:
                 y = np.array([row[kind]["variance"] for row in rows])
                 error = np.array([row[kind]["bootstrap_error"] for row in rows])
                 rate = section.get("rates_per_qubit", {}).get(kind) if key == "by_qubits" else None
-                note = f": $2^{{-({rate['rate']:.2f} \\pm {rate['bootstrap_error']:.2f})\\,n}}$" if rate else ""
+                note = f": $2^{{-({rate['rate']:.2f} \\pm {rate['error']:.2f})\\,n}}$" if rate else ""
                 axis.errorbar(x, y, error, color=color, marker="o", ms=5, capsize=3, ls="" if rate else "-", label=text + note)
                 if rate:
                     middle = np.log2(y).mean() + rate["rate"] * x.mean()

@@ -59,7 +59,7 @@ def plot_diagrams(config: CircuitConfig, reductions: dict[str, Reduction], check
     count = config.num_angles + config.num_features
     width = min(max(12.0, 0.36 * count), 40.0)
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(3, 2, figsize=(width, 0.9 * config.num_qubits + 7.5), width_ratios=[1.5, 1.0])
+        figure, axes = plt.subplots(3, 2, figsize=(width, 0.9 * config.num_qubits + 7.5), width_ratios=[1.1, 1.0])
         for (name, title), (left, right) in zip(rows, axes, strict=True):
             reduction = reductions[name]
             before, after = reduction.generic_phases
@@ -84,7 +84,9 @@ _GREEN, _RED = "#86efac", "#fca5a5"
 def _draw(axis: Axes, graph: Any, labels: dict[Any, str]) -> None:
     from pyzx.utils import EdgeType, VertexType
 
-    place = {v: (float(graph.row(v)), -float(graph.qubit(v))) for v in graph.vertices()}
+    # Columns of a reduced diagram lie anywhere; evenly spaced they leave room for names.
+    columns = {row: k for k, row in enumerate(sorted({graph.row(v) for v in graph.vertices()}))}
+    place = {v: (columns[graph.row(v)], -float(graph.qubit(v))) for v in graph.vertices()}
     for edge in graph.edges():
         u, v = graph.edge_st(edge)
         hadamard = graph.edge_type(edge) == EdgeType.HADAMARD
@@ -96,7 +98,7 @@ def _draw(axis: Axes, graph: Any, labels: dict[Any, str]) -> None:
         color = INK if kind == VertexType.BOUNDARY else ORANGE if generic else _RED if kind == VertexType.X else _GREEN
         axis.scatter(x, y, s=8 if kind == VertexType.BOUNDARY else 34, color=color, edgecolor=INK, lw=0.4, zorder=2)
         if v in labels:
-            axis.annotate(labels[v], (x, y), xytext=(0, 4), textcoords="offset points", ha="center", fontsize=6.5, zorder=3)
+            axis.annotate(labels[v], (x, y), xytext=(1, 4), textcoords="offset points", rotation=55, fontsize=6.5, zorder=3)
     axis.margins(0.04, 0.12)
     axis.axis("off")
 
@@ -110,8 +112,10 @@ def _labels(config: CircuitConfig, reduction: Reduction) -> dict[Any, str]:
     for place, row in zip(reduction.places, reduction.coefficients, strict=True):
         used = np.flatnonzero(row)
         if isinstance(place, int) and len(used):
-            terms = "".join(
-                f"{'-' if row[k] < 0 else '+'}{'' if abs(row[k]) == 1 else f'{abs(row[k]):g}'}{names[k]}" for k in used[:_MAX_TERMS]
-            )
+            terms = "".join(f"{'-' if row[k] < 0 else '+'}{_factor(row[k])}{names[k]}" for k in used[:_MAX_TERMS])
             labels[place] = terms.removeprefix("+").replace("-", "−") + ("…" if len(used) > _MAX_TERMS else "")
     return labels
+
+
+def _factor(coefficient: float) -> str:
+    return "" if abs(coefficient) == 1 else f"{abs(coefficient):g}"

@@ -2,9 +2,9 @@
 
 Angles and features are generic: each gets a random phase with a very large denominator, so that PyZX finds no Clifford phase by chance.
 Which of them a reduced phase consists of is found by differentiating: parameter k is moved by 10^k units of that denominator, all at
-once, and the reduction is done again. Rewriting does not look at generic phases, so the diagram must come out the same but for phases, and each
-phase is a linear function of the parameters with coefficients 0, 1/2, 1, ..., which the decimals of its step spell out. Reduction: Kissinger
-and van de Wetering, Phys. Rev. A 102, 022406 (2020).
+once, and the reduction is done again. Rewriting does not look at generic phases, so the diagram must come out the same but for phases,
+and each phase is a linear function of the parameters with coefficients 0, 1/2, 1, ..., which the decimals of its step spell out.
+Reduction: Kissinger and van de Wetering, Phys. Rev. A 102, 022406 (2020).
 """
 
 import random
