@@ -67,7 +67,7 @@ def error_table(study: Study) -> Table | None:
 
 
 def plot_study(study: Study, folder: Path) -> list[Path]:
-    """Draw forces on the device against exact ones, and, for several numbers of shots, spread and bias against shots.
+    """Draw the deviation of forces in one evaluation, and, for several numbers of shots, spread and bias against shots.
 
     Returns:
         the pictures written.
@@ -80,9 +80,13 @@ def plot_study(study: Study, folder: Path) -> list[Path]:
     written = []
     with plt.rc_context(_STYLE):
         shown = study.results[:4]
-        figure, axes = plt.subplots(1, len(shown), figsize=(4.0 * len(shown), 4.0), squeeze=False)
+        width = max(4.5, 2.8 * len(shown))
+        figure, axes = plt.subplots(1, len(shown), figsize=(width, 3.2), squeeze=False, sharex=True, sharey=True)
         for axis, result in zip(axes[0], shown, strict=True):
-            _parity(axis, study, result)
+            _deviations(axis, study, result)
+        axes[0, 0].set_ylabel(f"{shown[0].settings.name} - exact (meV/Å)")
+        largest = max(float(np.abs(result.forces[0] - study.exact.forces).max()) for result in shown)
+        axes[0, 0].set_ylim(-1.35e3 * max(largest, 1e-9), 1.35e3 * max(largest, 1e-9))
         written.append(_save(figure, folder / "device_forces.png"))
         sampled = sorted((r for r in study.results if r.settings.shots is not None and len(r.energies) > 1), key=lambda r: r.settings.shots)
         if len(sampled) > 1:
@@ -93,21 +97,19 @@ def plot_study(study: Study, folder: Path) -> list[Path]:
     return written
 
 
-def _parity(axis: "Axes", study: Study, result: DeviceResult) -> None:
-    exact, measured = study.exact.forces.ravel(), result.forces[0].ravel()
-    low, high = float(min(exact.min(), measured.min())), float(max(exact.max(), measured.max()))
-    margin = 0.04 * (high - low) or 0.1
-    limits = (low - margin, high + margin)
-    axis.plot(limits, limits, color="#9ca3af", lw=1.0)
-    axis.scatter(exact, measured, s=9, color=_SPREAD, alpha=0.5, lw=0)
-    deviation = 1e3 * rms(measured - exact)
-    axis.text(0.04, 0.96, f"RMS deviation\n{deviation:.3g} meV/Å", transform=axis.transAxes, va="top", color=_INK)
-    axis.set(xlim=limits, ylim=limits, aspect="equal", title=_name(result))
-    axis.set(xlabel="force, exact circuit (eV/Å)", ylabel=f"force, {result.settings.name} (eV/Å)")
-    axis.locator_params(nbins=5)
+def _deviations(axis: "Axes", study: Study, result: DeviceResult) -> None:
+    exact = study.exact.forces.ravel()
+    deviation = 1e3 * (result.forces[0].ravel() - exact)
+    axis.axhline(0.0, color="#9ca3af", lw=1.0)
+    axis.scatter(exact, deviation, s=9, color=_SPREAD, alpha=0.5, lw=0)
+    axis.text(0.04, 0.96, f"RMS {rms(deviation):.3g} meV/Å", transform=axis.transAxes, va="top", color=_INK)
+    shots = result.settings.shots
+    axis.set(title="exact values" if shots is None else f"{shots:,} shots", xlabel="force, exact circuit (eV/Å)")
 
 
 def _against_shots(axis: "Axes", results: Sequence[DeviceResult], values: Sequence[Statistics], title: str, unit: str) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     shots = np.array([result.settings.shots for result in results], dtype=float)
     spread, bias, error = (1e3 * np.array([getattr(v, n) for v in values]) for n in ("spread", "bias", "standard_error"))
     axis.plot(shots, spread, "o-", color=_SPREAD, label="spread of one evaluation")
@@ -116,6 +118,10 @@ def _against_shots(axis: "Axes", results: Sequence[DeviceResult], values: Sequen
     axis.plot(shots, spread[0] * np.sqrt(shots[0] / shots), "--", color="#9ca3af", lw=1.0, zorder=0, label=r"$1/\sqrt{\mathrm{shots}}$")
     axis.set(xscale="log", yscale="log", title=title, xlabel="shots a circuit", ylabel=unit)
     axis.legend(fontsize=8)
+    for side in (axis.xaxis, axis.yaxis):
+        side.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+        side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        side.set_minor_formatter(NullFormatter())
 
 
 def _save(figure: "Figure", path: Path) -> Path:
