@@ -1,0 +1,82 @@
+"""How far a form really is from the circuit in PennyLane: a check on the bound, which must never be smaller."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from qallegro.quantum.bounds import PREPARATION, Bound, grid_error, unit_roundoff
+from qallegro.quantum.circuit import gates
+from qallegro.quantum.config import CircuitConfig
+from qallegro.quantum.pennylane_reference import circuit_qnode, pennylane_expectations
+from qallegro.quantum.surrogates.spectrum import light_cones
+from qallegro.quantum.surrogates.steps import blocks
+
+#: complex amplitudes that PennyLane keeps at a time for differentiation
+_AMPLITUDES = 2**24
+
+
+class Deviation(NamedTuple):
+    """Largest differences over all points."""
+
+    points: int
+    value: np.ndarray  #: (num_outputs,)
+    gradient: np.ndarray  #: (num_outputs, num_features)
+
+
+def deviation(module: nn.Module, config: CircuitConfig, angles: Tensor, features: Tensor) -> Deviation:
+    """Largest difference to PennyLane's default.qubit in float64.
+
+    Args:
+        module: the form.
+        config, angles: its circuit.
+        features: (E, num_features) rad, in the precision of the form.
+    """
+    qnode, angles = circuit_qnode(config), angles.detach()
+    at_zero = pennylane_expectations(config, angles, torch.zeros(1, config.num_features), qnode)
+    value = np.zeros(config.num_outputs)
+    gradient = np.zeros((config.num_outputs, config.num_features))
+    step = max(1, _AMPLITUDES // (2**config.num_qubits * (len(gates(config)) + config.num_outputs)))
+    for chunk in torch.split(features, step):
+        ours = _with_gradient(lambda x: module(x), chunk, config.num_outputs)
+        reference = _with_gradient(lambda x: pennylane_expectations(config, angles, x, qnode) - at_zero, chunk.double(), config.num_outputs)
+        value = np.maximum(value, (ours[0] - reference[0]).abs().amax(0).numpy())
+        gradient = np.maximum(gradient, (ours[1] - reference[1]).abs().amax(0).numpy())
+    return Deviation(features.shape[0], value, gradient)
+
+
+def witness_bound(config: CircuitConfig, angles: Tensor) -> Bound:
+    """Bound on the rounding of PennyLane's own float64 numbers, by the same analysis of a state vector that applies gate by gate.
+
+    PennyLane does not merge gates, so each of them counts as a step; differentiation runs through each step once more, with a co-state of
+    norm two, for every encoding of a feature.
+    """
+    scale = unit_roundoff(torch.float64) / PREPARATION
+    merged = blocks(config, angles)
+    steps = max(sum(len(block) for block in merged), 1)
+    value = 2.0 * grid_error(merged, config.num_qubits) * scale * (len(gates(config)) / steps + 1.0)
+    degrees = np.zeros((config.num_outputs, config.num_features))
+    for cone in light_cones(config):
+        for feature, degree in zip(cone.features, cone.degrees, strict=True):
+            degrees[list(cone.outputs), feature] = degree
+    return Bound(np.full(config.num_outputs, value), 4.0 * value * np.maximum(degrees, 1.0))
+
+
+def random_features(config: CircuitConfig, points: int, dtype: torch.dtype) -> Tensor:
+    """(points, num_features) uniform in the box, with its corners' neighborhood and the origin among them."""
+    generator = torch.Generator().manual_seed(2024)
+    uniform = (torch.rand(points, config.num_features, generator=generator, dtype=torch.float64) * 2.0 - 1.0) * torch.pi
+    uniform[0] = 0.0
+    # Rounding to float32 can leave the box; pi itself is its edge.
+    return uniform.to(dtype).clamp(-3.1415925, 3.1415925)
+
+
+def _with_gradient(function, features: Tensor, outputs: int) -> tuple[Tensor, Tensor]:
+    """Values (E, O) and derivatives (E, O, F), float64."""
+    with torch.enable_grad():
+        x = features.detach().clone().requires_grad_(True)
+        y = function(x)
+        rows = [torch.autograd.grad(y[:, o].sum(), x, retain_graph=True, allow_unused=True)[0] for o in range(outputs)]
+    rows = [torch.zeros_like(x) if row is None else row for row in rows]
+    return y.detach().double(), torch.stack(rows, 1).detach().double()
