@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 
+from qallegro.errors import ConfigError
 from qallegro.quantum.config import CircuitConfig
 
 _POINTS = 4
@@ -29,6 +30,21 @@ def find_inert(config: CircuitConfig) -> Inert:
     return _find(config.model_dump_json())
 
 
+def check_features_act(config: CircuitConfig) -> None:
+    """Refuse a circuit with features that cannot change what it gives.
+
+    Raises:
+        ConfigError: names the features.
+    """
+    idle = find_inert(config).features
+    if idle:
+        raise ConfigError(
+            f"every encoded feature must act on a measured qubit, features {list(idle)} do not in this circuit (`encoding_axis` "
+            f"{config.encoding_axis}, `depth` {config.depth}, `entangler` {config.entangler}, `observables` {config.observables}); "
+            "deepen the trainable blocks, or change the axis or the observables"
+        )
+
+
 @cache
 def _find(description: str) -> Inert:
     from qallegro.quantum.statevector import differences, expectations
@@ -46,7 +62,7 @@ def _find(description: str) -> Inert:
             weights = torch.randn(config.num_outputs, generator=generator, dtype=torch.float64)
             for k, function in enumerate((expectations, differences)):
                 value = (function(config, angles, features) * weights).sum()
-                by_angles, by_features = torch.autograd.grad(value, [angles, features])
+                by_angles, by_features = torch.autograd.grad(value, [angles, features], allow_unused=True, materialize_grads=True)
                 largest[k] = torch.maximum(largest[k], by_angles.abs())
                 largest[2] = torch.maximum(largest[2], by_features[0].abs())
     return Inert(*(tuple(torch.nonzero(x < _ZERO).flatten().tolist()) for x in largest))

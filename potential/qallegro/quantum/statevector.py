@@ -10,11 +10,10 @@ are exactly zero at x = 0, with all derivatives of the features' envelope, and l
 import torch
 from torch import Tensor, nn
 
-from qallegro.errors import ConfigError
 from qallegro.quantum.circuit import encoded_features
 from qallegro.quantum.config import CircuitConfig
 from qallegro.quantum.fusion import FusedCircuit, feature_bits, fuse, observable_signs, real_matrix
-from qallegro.quantum.inert import Inert, find_inert
+from qallegro.quantum.inert import Inert, check_features_act, find_inert
 
 
 def differences(config: CircuitConfig, angles: Tensor, features: Tensor) -> Tensor:
@@ -88,13 +87,8 @@ class QuantumLayer(nn.Module):
     def __init__(self, config: CircuitConfig, dtype: torch.dtype, *, trainable: bool = True, freeze_inert: bool = True) -> None:
         super().__init__()
         self.config = config
+        check_features_act(config)
         inert = find_inert(config)
-        if inert.features:
-            raise ConfigError(
-                f"every encoded feature must act on a measured qubit, features {list(inert.features)} do not in this circuit "
-                f"(encoding_axis {config.encoding_axis}, depth {config.depth}, entangler {config.entangler}, observables "
-                f"{config.observables}); deepen the trainable blocks, or change the axis or the observables"
-            )
         frozen = set(inert.of_differences) if freeze_inert else set()
         active = [k for k in range(config.num_angles) if k not in frozen]
         self.inert = inert

@@ -122,9 +122,16 @@ def check_config(content: Mapping[str, Any], where: str) -> RunConfig:
     model = content.get("model")
     if isinstance(model, dict):
         try:
-            ModelConfig.model_validate(_with_stand_ins(model))
+            checked = ModelConfig.model_validate(_with_stand_ins(model))
+            if checked.qdi is not None:
+                # This rule is about the circuit's derivatives: it needs torch, which takes seconds to start.
+                from qallegro.quantum.inert import check_features_act
+
+                check_features_act(checked.qdi.circuit)
         except pydantic.ValidationError as error:
             problems += explain(error, ModelConfig, ("model",))
+        except ConfigError as error:
+            problems.append(f"`model.qdi.circuit`: {error}")
     if problems or config is None:
         raise ConfigError(f"configuration `{where}` has {_counted(len(problems), 'error')}:\n" + "\n".join(f"  {p}" for p in problems))
     return config
