@@ -140,9 +140,9 @@ def markdown(record: dict[str, Any]) -> str:
     ]
     for run in record["runs"]:
         for name in run["loop"]:
+            loop, form = run["loop"][name], run["forms"].get(name) or "-"
             lines.append(
-                f"| {run['size']} | {name} | {run['forms'].get(name) or '-'} | {shown_ms(run['loop'][name])} | {shown_ms(run['pair'][name])} "
-                f"| {ATOMS / run['loop'][name]['median']:,.0f} |"
+                f"| {run['size']} | {name} | {form} | {shown_ms(loop)} | {shown_ms(run['pair'][name])} | {ATOMS / loop['median']:,.0f} |"
             )
     lines += [
         "",

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 
 from cases_of_layer import Family, families
 from layer_report import draw, markdown
-from methods import METHODS, TRAINED, check_agreement, picked_form, versions
-from qallegro.errors import QAllegroError
+from methods import METHODS, TRAINED, check_agreement, make_methods, out_of_memory, versions
 from qallegro.quantum.config import CircuitConfig
 from qallegro.quantum.statevector import QuantumLayer
 from speed_benchmark import machine
@@ -35,10 +34,10 @@ def main() -> None:
     parser.add_argument("--encodings", type=int, default=6, help="circuits of 1 to this many encodings, and re-uploads")
     parser.add_argument("--edges", type=int, default=5000)
     parser.add_argument("--dtype", default="float32", choices=list(DTYPES))
-    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
     parser.add_argument("--turns", type=int, default=15, help="how often the methods take turns")
     parser.add_argument("--headline-turns", type=int, default=60, help="the same for the paper's circuit")
-    parser.add_argument("--time-limit", type=float, default=3.0, help="s for all turns of a method, after three of them")
+    parser.add_argument("--time-limit", type=float, default=4.0, help="s for all turns of a method, after three of them")
     parser.add_argument("--memory", type=float, default=8.0, help="GiB that the process may take; what needs more runs on fewer edges")
     parser.add_argument("-o", "--output", type=Path, default=Path("quantum_layer"), help="writes OUTPUT.json, OUTPUT.md and OUTPUT.png")
     arguments = parser.parse_args()
@@ -94,12 +93,11 @@ def measure(config: CircuitConfig, arguments: argparse.Namespace, turns: int, ti
     layer = QuantumLayer(config, dtype)
     features = (torch.rand(arguments.edges, config.num_features, dtype=dtype) * 2.0 - 1.0) * torch.pi
     weights = torch.randn(arguments.edges, config.num_outputs, dtype=dtype)
-    made, refused = make_all(layer, arguments.methods)
-    deviations = check_agreement(made, layer, features[:FEWEST], arguments.dtype)
+    made, refused, picked = make_methods(layer, arguments.methods, arguments.edges)
     result: dict[str, Any] = {
         "circuit": config.model_dump(mode="json"),
-        "picked": picked_form(layer, arguments.edges) if set(made) - set(TRAINED) else None,
-        "deviations": deviations,
+        "picked": picked,
+        "deviations": check_agreement(made, layer, features[:FEWEST], arguments.dtype),
         "measures": {},
     }
     for what, with_angles in MEASURES.items():
@@ -119,19 +117,6 @@ def measure(config: CircuitConfig, arguments: argparse.Namespace, turns: int, ti
             entries[name] = summary(seconds) | {"edges": edges[name]}
         result["measures"][what] = entries
     return result
-
-
-def make_all(layer: QuantumLayer, names: list[str]) -> tuple[dict[str, nn.Module], dict[str, str]]:
-    """The layer in every form, and why there is none in some."""
-    made, refused = {}, {}
-    for name in names:
-        try:
-            made[name] = METHODS[name](layer)
-        except (QAllegroError, MemoryError) as error:
-            refused[name] = "too large" if str(error) else "memory"
-        except RuntimeError as error:
-            refused[name] = "memory" if out_of_memory(error) else _raise(error)
-    return made, refused
 
 
 def call(module: nn.Module, features: Tensor, weights: Tensor, what: str) -> Callable[[], Any]:
@@ -156,17 +141,27 @@ def call(module: nn.Module, features: Tensor, weights: Tensor, what: str) -> Cal
 
 def affordable_edges(module: nn.Module, features: Tensor, weights: Tensor, what: str, time_limit: float) -> tuple[int, str]:
     """Edges that a call can be timed on within memory and a third of the time limit; or 0 and the reason."""
+
+    def seconds_on(count: int) -> float:
+        function = call(module, features[:count], weights[:count], what)
+        function()
+        return seconds_of(function)
+
     count = len(features)
     try:
-        small = call(module, features[:FEWEST], weights[:FEWEST], what)
-        small()
-        seconds = seconds_of(small)
+        few, more = seconds_on(FEWEST), seconds_on(4 * FEWEST)
+        # Fusing and PennyLane's queue take the same time on any number of edges.
+        per_edge = max(more - few, 0.0) / (3 * FEWEST)
+        fixed = few - FEWEST * per_edge
+        allowed = max(time_limit / 3.0 - fixed, fixed)
+        if few > time_limit:
+            return 0, "time"
+        if count * per_edge > allowed:
+            count = max(FEWEST, int(allowed / per_edge))
     except (RuntimeError, MemoryError) as error:
-        return (0, "memory") if out_of_memory(error) else _raise(error)
-    if seconds > time_limit:
-        return 0, "time"
-    if seconds * count / FEWEST > time_limit:
-        count = max(FEWEST, int(FEWEST * time_limit / (3.0 * seconds)))
+        if not out_of_memory(error):
+            raise
+        count = FEWEST
     while count >= FEWEST:
         try:
             call(module, features[:count], weights[:count], what)()
@@ -176,15 +171,6 @@ def affordable_edges(module: nn.Module, features: Tensor, weights: Tensor, what:
                 raise
             count //= 2
     return 0, "memory"
-
-
-def out_of_memory(error: Exception) -> bool:
-    """torch has no type of its own for this on a CPU."""
-    return isinstance(error, MemoryError) or "allocate memory" in str(error) or "not enough memory" in str(error)
-
-
-def _raise(error: Exception) -> Any:
-    raise error
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def markdown(record: dict[str, Any]) -> str:
         "",
         f"Bold: the form that export picks for the circuit. Times are taken on {settings['edges']} edges, or on as many as memory and time "
         f"allow, given in brackets. memory: not even 64 edges fit into {settings['memory']:g} GiB. time: 64 edges take longer than "
-        f"{settings['time_limit']:g} s. too large: export refuses the form.",
+        f"{settings['time_limit']:g} s. too large: export refuses the form. inexact: the form's bound is above that of exact forms.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,18 +1,66 @@
 """The forms of the quantum layer that are timed, all made from one training layer with its angles."""
 
-from collections.abc import Callable
+import warnings
 from importlib.metadata import version
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from qallegro.errors import ExportError
 from qallegro.quantum.pennylane_reference import quantum_function
 from qallegro.quantum.statevector import QuantumLayer
+from qallegro.quantum.surrogates.compile import compile_circuit
+from qallegro.quantum.surrogates.request import ClassicalForm, Request
 
 #: methods whose angles can train
 TRAINED = ("TorchLayer", "training layer")
+#: heading -> name of the exact form for `qallegro export --surrogate`
+SURROGATES = {"F": "fourier", "U": "unitary", "G": "gates"}
+METHODS = (*TRAINED, *SURROGATES)
 #: largest deviation from the training layer, of values and derivatives: rounding of some hundred operations on numbers of order one
 AGREEMENT = {"float32": 2e-4, "float64": 1e-11}
+
+
+class Scripted(nn.Module):
+    """A form as the exported file runs it."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch deprecates TorchScript; qallegro.export.torchscript says what pins it
+            self.scripted = torch.jit.script(module.eval())
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (E, num_features) in rad to outputs (E, num_outputs)."""
+        with torch.jit.optimized_execution(False):
+            return self.scripted(features)
+
+
+class Methods(NamedTuple):
+    """One circuit in every form."""
+
+    modules: dict[str, nn.Module]
+    refused: dict[str, str]  #: why there is none of the others
+    picked: str | None  #: the form that `qallegro export` takes
+
+
+def make_methods(layer: QuantumLayer, names: list[str], edges: int) -> Methods:
+    """Args: edges: number of edges for which export times the forms."""
+    modules: dict[str, nn.Module] = {}
+    if "TorchLayer" in names:
+        modules["TorchLayer"] = torch_layer(layer)
+    if "training layer" in names:
+        modules["training layer"] = layer
+    wanted = [name for name in SURROGATES if name in names]
+    if not wanted:
+        return Methods(modules, {}, None)
+    forms, refused, picked = compiled_forms(layer, edges)
+    return Methods(
+        modules | {name: Scripted(forms[name].module) for name in wanted if name in forms},
+        {name: refused[name] for name in wanted if name in refused},
+        picked,
+    )
 
 
 def torch_layer(layer: QuantumLayer) -> nn.Module:
@@ -27,22 +75,34 @@ def torch_layer(layer: QuantumLayer) -> nn.Module:
     device = qml.device("default.qubit", wires=config.num_qubits)
     qnode = qml.QNode(of_inputs, device, interface="torch", diff_method="backprop")
     made = qml.qnn.TorchLayer(qnode, {"angles": (config.num_angles,)})
-    with torch.no_grad():
-        made.angles.data = layer.all_angles().detach().clone()
+    made.angles.data = layer.all_angles().detach().clone()
     return made
 
 
-def training_layer(layer: QuantumLayer) -> nn.Module:
-    """The state vector of fused blocks, as `qallegro train` uses it."""
-    return layer
+def compiled_forms(layer: QuantumLayer, edges: int) -> tuple[dict[str, ClassicalForm], dict[str, str], str]:
+    """Every exact form by its heading; why there is none of the others; the heading of the one that export picks."""
+    angles = layer.all_angles().detach()
+    request = Request(angles.dtype, edges=edges)
+    best = compile_circuit(layer.config, angles, request)
+    picked = next(heading for heading, form in SURROGATES.items() if form == best.record["form"])
+    forms, refused = {picked: best}, {}
+    for heading, form in SURROGATES.items():
+        if heading == picked:
+            continue
+        try:
+            forms[heading] = compile_circuit(layer.config, angles, request._replace(form=form))
+        except ExportError as error:
+            refused[heading] = "too large" if "must fit into memory" in str(error) else "inexact"
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            refused[heading] = "memory"
+    return forms, refused, picked
 
 
-METHODS: dict[str, Callable[[QuantumLayer], nn.Module]] = {"TorchLayer": torch_layer, "training layer": training_layer}
-
-
-def picked_form(layer: QuantumLayer, edges: int) -> str | None:
-    """Name of the method that `qallegro export` takes for this circuit."""
-    return None
+def out_of_memory(error: Exception) -> bool:
+    """torch has no type of its own for this on a CPU."""
+    return isinstance(error, MemoryError) or "allocate memory" in str(error) or "not enough memory" in str(error)
 
 
 def check_agreement(made: dict[str, nn.Module], layer: QuantumLayer, features: Tensor, dtype: str) -> dict[str, float]:
@@ -52,20 +112,20 @@ def check_agreement(made: dict[str, nn.Module], layer: QuantumLayer, features: T
         SystemExit: a form computes something else.
     """
 
-    def evaluate(module: nn.Module) -> tuple[Tensor, Tensor]:
+    def evaluate(name: str, module: nn.Module) -> tuple[Tensor, Tensor]:
         x = features.clone().requires_grad_(True)
         y = module(x)
-        if isinstance(module, nn.Module) and type(module).__name__ == "TorchLayer":
-            y = y - module(torch.zeros_like(x[:1]))
+        if name == "TorchLayer":
+            y = y - module(torch.zeros_like(features[:1]))
         return y.detach(), torch.autograd.grad(y.sum(), x)[0]
 
-    expected = evaluate(layer)
+    expected = evaluate("training layer", layer)
     found = {}
     for name, module in made.items():
-        found[name] = max(float((a - b).abs().max()) for a, b in zip(evaluate(module), expected, strict=True))
+        found[name] = max(float((a - b).abs().max()) for a, b in zip(evaluate(name, module), expected, strict=True))
         if not found[name] <= AGREEMENT[dtype]:
             raise SystemExit(
-                f"error: all forms must agree within {AGREEMENT[dtype]}, {name} is off by {found[name]:.1e} for {layer.config}"
+                f"error: all forms must agree within {AGREEMENT[dtype]:.0e}, {name} is off by {found[name]:.1e} for {layer.config}"
             )
     return found
 

@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from methods import SURROGATES, picked_form, versions
+from methods import compiled_forms, versions
 from models import HEADS, make_batch, make_potential
 from qallegro.export.torchscript import TorchScriptFunction, write_torchscript
 from qallegro.model.potential import EdgeGradients, Potential
@@ -74,7 +74,7 @@ def main() -> None:
     print(text)
 
 
-def arms(case: str, size: str, dtype: str) -> tuple[list[Arm], str | None]:
+def arms(case: str, size: str, dtype: str) -> tuple[list[Arm], str]:
     """All models, the hybrid ones with the same weights, and the form that export picks."""
     plain, perceptron, hybrid = (make_potential(case, size, head, dtype) for head in ("allegro", "mlp", "qdi"))
     layer = hybrid.network.readout.layer
@@ -83,9 +83,9 @@ def arms(case: str, size: str, dtype: str) -> tuple[list[Arm], str | None]:
     mlp, bare = HEADS["mlp"][0], "+QDI without its circuit"
     made = [Arm(way, name, model) for way in (EAGER, EXPORTED) for name, model in (("Allegro", plain), (mlp, perceptron), (bare, without))]
     made += [Arm(EAGER, "+QDI, PennyLane in the loop", with_pennylane(hybrid), bare), Arm(EAGER, "+QDI, training layer", hybrid, bare)]
-    for name, surrogate in SURROGATES.items():
-        made.append(Arm(EXPORTED, f"+QDI, {name}", with_layer(hybrid, surrogate(layer)), bare))
-    return made, picked_form(layer, make_batch(case).neighbors.numel())
+    forms, _, picked = compiled_forms(layer, make_batch(case).neighbors.numel())
+    made += [Arm(EXPORTED, f"+QDI, {name}", with_layer(hybrid, forms[name].module), bare) for name in sorted(forms)]
+    return made, picked
 
 
 def measure(case: str, size: str, dtype: str, turns: int) -> dict[str, Any]:
@@ -108,12 +108,12 @@ def measure(case: str, size: str, dtype: str, turns: int) -> dict[str, Any]:
 
 def markdown(record: dict[str, Any]) -> str:
     """The report for people."""
-    here, settings = record["machine"], record["settings"]
+    here, settings, run = record["machine"], record["settings"], record["runs"][0]
     lines = [
         "# What the quantum layer takes of energies and forces",
         "",
         f"{here['processor']}, 1 thread, load average {here['load_average'][0]:.2f} at the start, {record['date']}. {settings['dtype']}. "
-        f"{settings['case']}, {record['runs'][0]['atoms']} atoms, {record['runs'][0]['slots']:,} edge slots. {settings['turns']} turns of one "
+        f"{settings['case']}, {run['atoms']} atoms, {run['slots']:,} edge slots. {settings['turns']} turns of one "
         "evaluation each; medians, quartiles in brackets. Share: what the time drops by when the circuit is taken out and its features go "
         "straight on. exported: the TorchScript function of the file, as the engine runs it. "
         + ", ".join(f"{name} {number}" for name, number in record["versions"].items())

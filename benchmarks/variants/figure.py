@@ -32,7 +32,7 @@ def draw(outcomes: list[Outcome], path: Path) -> None:
             for place, variant in enumerate(present):
                 mean = np.mean(list(by_seed(outcomes, data_set, variant, field).values()))
                 axis.hlines(mean, place - 0.28, place + 0.28, color="black", linewidth=2.5, label="mean" if place == 0 else None)
-            axis.set_xticks(range(len(present)), [VARIANTS[v].title.replace(", ", ",\n").replace(" (", "\n(") for v in present], fontsize=9)
+            axis.set_xticks(range(len(present)), [VARIANTS[v].label for v in present])
             axis.set_ylabel(f"{quantity} of test files ({unit})")
             axis.set_title(DATA_SETS[data_set].title)
             axis.set_ylim(bottom=0.0)

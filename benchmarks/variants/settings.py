@@ -23,6 +23,7 @@ class Variant(NamedTuple):
     """What a variant changes in the model."""
 
     title: str
+    label: str  #: under a plot
     model: dict[str, Any]
 
 
@@ -65,12 +66,13 @@ REFERENCE_READOUT = 64
 
 _QDI = {"circuit": CIRCUIT, "width": WIDTH}
 VARIANTS: dict[str, Variant] = {
-    "allegro": Variant("Allegro", {}),
-    "mlp": Variant("+MLP", {"variant": "allegro_mlp", "hidden_mlp": {"num_features": FEATURES, "widths": [WIDTH, WIDTH]}}),
-    "qdi": Variant("+QDI", {"variant": "allegro_qdi", "qdi": _QDI}),
-    "qdi_frozen": Variant("+QDI, frozen random angles", {"variant": "allegro_qdi", "qdi": {**_QDI, "trainable": False}}),
+    "allegro": Variant("Allegro", "Allegro", {}),
+    "mlp": Variant("+MLP", "+MLP", {"variant": "allegro_mlp", "hidden_mlp": {"num_features": FEATURES, "widths": [WIDTH, WIDTH]}}),
+    "qdi": Variant("+QDI", "+QDI", {"variant": "allegro_qdi", "qdi": _QDI}),
+    "qdi_frozen": Variant("+QDI, frozen random angles", "+QDI\nfrozen", {"variant": "allegro_qdi", "qdi": {**_QDI, "trainable": False}}),
     "rff": Variant(
         "+RFF (random Fourier)",
+        "+RFF",
         {"variant": "allegro_rff", "random_fourier": {"num_features": FEATURES, "num_outputs": CIRCUIT["num_qubits"], "width": WIDTH}},
     ),
 }
