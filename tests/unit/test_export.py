@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from qallegro.errors import ExportError, ModelError
-from qallegro.export import exporter
 from qallegro.export.describe import describe_file
 from qallegro.export.exporter import export_model, with_dtype
 from qallegro.export.record import read_record, read_weights
@@ -203,7 +202,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(exporter.os, "replace", full)
+    monkeypatch.setattr("os.replace", full)
     with pytest.raises(ExportError, match="No space left"):
         export_model(path)
     assert list(tmp_path.iterdir()) == [path]

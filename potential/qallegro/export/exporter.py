@@ -1,7 +1,6 @@
 """`qallegro export`: from a checkpoint to one self-describing file that was read back and compared before it got its name."""
 
 import copy
-import os
 import platform
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,12 +11,18 @@ from typing import Any, NamedTuple
 import torch
 from safetensors.torch import save as safetensors_bytes
 
+from qallegro.data.config import Source
+from qallegro.data.frame import Frame
+from qallegro.data.readers import read_frames
 from qallegro.errors import ExportError
 from qallegro.export import verify
+from qallegro.export.forms import InFileForm, Options, in_file_form
 from qallegro.export.record import RECORD_FILE, WEIGHTS_FILE, dump_record, make_record, read_record
-from qallegro.export.samples import make_samples
+from qallegro.export.samples import Sample, make_samples
+from qallegro.export.structures import from_frames, from_samples, sample_frames
 from qallegro.model.checkpoint import load_model
 from qallegro.model.potential import EdgeGradients, Potential
+from qallegro.whole_file import whole_file
 
 #: --format -> suffix of the file
 SUFFIXES = {"torchscript": ".qallegro.pth", "aoti": ".qallegro.pt2"}
@@ -38,6 +43,10 @@ def export_model(
     dtype: str | None = None,
     format: str = "torchscript",
     device: str = "cpu",
+    surrogate: str = "auto",
+    surrogate_tolerance: float | None = None,
+    data: str | None = None,
+    step: Callable[[str], None] = lambda text: None,
 ) -> Exported:
     """Export a checkpoint.
 
@@ -46,10 +55,16 @@ def export_model(
         output: file to write; the checkpoint's name with `.qallegro.pth` or `.qallegro.pt2` if not given.
         dtype: "float32" or "float64" network; as trained if not given.
         format: "torchscript" or "aoti".
-        device: "cpu" or "cuda": where an AOTInductor package is to run (TorchScript files run on either).
+        device: "cpu" or "cuda": where an AOTInductor package is to run (TorchScript files run on either), and where the forms of a circuit
+            are timed.
+        surrogate: form that a circuit takes: "fourier", "unitary", "gates", or "auto" for the fastest.
+        surrogate_tolerance: how far its outputs may be off anywhere; exact if not given.
+        data: file of structures, with an optional slice after `@`, that a circuit is checked on instead of the checkpoint's few.
+        step: told what is being done.
 
     Raises:
         ModelError: the checkpoint cannot be read.
+        DataError: `data` cannot be read.
         ExportError: a bad option, an unwritable place, or a file that does not agree with the model (then none is left).
     """
     if format not in SUFFIXES:
@@ -59,8 +74,8 @@ def export_model(
     if device != "cpu" and not torch.cuda.is_available():
         raise ExportError(f"`device` must be present on this machine to compile for it, got {device!r} without CUDA; use `--device cpu`")
     model = Path(model)
-    potential, provenance = load_model(model)
-    potential = with_dtype(potential, dtype or potential.config.dtype)
+    original, provenance = load_model(model)
+    potential = with_dtype(original, dtype or original.config.dtype)
     path = Path(output) if output is not None else model.with_name(model.name.removesuffix(".pth") + SUFFIXES[format])
     if not path.name.endswith(SUFFIXES[format].rsplit(".", 1)[1]):
         raise ExportError(f"output name must end in `{SUFFIXES[format]}` for format {format}, got `{path.name}`")
@@ -68,7 +83,14 @@ def export_model(
         raise ExportError(f"output must not be the checkpoint itself, got `{path}`; choose another name with -o")
     if not path.parent.is_dir():
         raise ExportError(f"folder of the output must exist, got `{path.parent}`; create it first")
-    return _write(potential, provenance, path, format, device)
+    samples = make_samples(potential.config)
+    frames = _frames_of(data) if data is not None else sample_frames(provenance)
+    provenance.pop("sample_frames", None)
+    clusters = from_samples(samples, potential.config.r_max)
+    options = Options(surrogate, surrogate_tolerance, device)
+    form = in_file_form(original, potential, options, from_frames(frames, potential.config), clusters, step)
+    step(f"writing {path.name}")
+    return _write(potential, form, samples, provenance, path, format, device)
 
 
 def with_dtype(potential: Potential, dtype: str) -> Potential:
@@ -80,39 +102,46 @@ def with_dtype(potential: Potential, dtype: str) -> Potential:
     return converted.requires_grad_(False).eval()
 
 
-def _write(potential: Potential, provenance: dict[str, Any], path: Path, format: str, device: str) -> Exported:
-    samples = make_samples(potential.config)
-    weights = {name: tensor.contiguous() for name, tensor in potential.network.state_dict().items()}
+def _write(
+    potential: Potential, form: InFileForm, samples: list[Sample], provenance: dict[str, Any], path: Path, format: str, device: str
+) -> Exported:
+    weights = {name: tensor.contiguous() for name, tensor in form.potential.network.state_dict().items()}
+    # Where a form was allowed to deviate, that deviation is the surrogate's affair; the file has to be the form to rounding.
+    truth = potential if form.exact else form.potential
     arguments = {
         "kind": format,
         "device": device,
         "provenance": provenance,
         "versions": _versions(),
-        "samples": verify.reference_results(potential, samples),
+        "samples": verify.reference_results(truth, samples),
         "tensors": {name: list(tensor.shape) for name, tensor in weights.items()},
+        "surrogate": form.surrogate,
     }
-    suffix = "." + path.name.rsplit(".", 1)[1]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{suffix}")
-
-    writer = _WRITERS[format](EdgeGradients(potential.network), temporary, device)
+    tolerance = verify.TOLERANCES[potential.config.dtype]
     try:
-        # The record holds the outcome of the comparison, so the file is compared once without it and once more as it stays.
-        comparisons = verify.compare(writer({}), potential, samples, device)
-        verification = {
-            "against": "eager model of the same dtype, same weights",
-            "energy_tolerance": verify.TOLERANCES[potential.config.dtype].energy,
-            "forces_tolerance": verify.TOLERANCES[potential.config.dtype].forces,
-            "samples": [c._asdict() for c in comparisons],
-        }
-        record = make_record(potential.config, verification=verification, **arguments)
-        verify.compare(writer({RECORD_FILE: dump_record(record), WEIGHTS_FILE: safetensors_bytes(weights)}), potential, samples, device)
-        record = read_record(temporary)
-        os.replace(temporary, path)
+        with whole_file(path) as temporary:
+            writer = _WRITERS[format](EdgeGradients(form.potential.network), temporary, device)
+            # The record holds the outcome of the comparison, so the file is compared once without it and once more as it stays.
+            comparisons = verify.compare(writer({}), truth, samples, device)
+            verification = {
+                "against": "eager model of the same dtype, same weights" + ("" if form.exact else ", with the surrogate"),
+                "energy_tolerance": tolerance.energy,
+                "forces_tolerance": tolerance.forces,
+                "samples": [c._asdict() for c in comparisons],
+            }
+            record = make_record(potential.config, verification=verification, **arguments)
+            function = writer({RECORD_FILE: dump_record(record), WEIGHTS_FILE: safetensors_bytes(weights)})
+            verify.compare(function, truth, samples, device)
+            record = read_record(temporary)
     except OSError as error:
         raise ExportError(f"output must be writable, got `{path}`: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return Exported(path, record, comparisons)
+
+
+def _frames_of(data: str) -> list[Frame]:
+    path, at, index = data.rpartition("@")
+    source = Source(path=path, index=index) if at and not Path(data).exists() else Source(path=data)
+    return read_frames(source)
 
 
 def _torchscript_writer(module: EdgeGradients, path: Path, device: str) -> Callable[[dict[str, Any]], verify.Function]:

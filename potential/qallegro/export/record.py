@@ -26,9 +26,10 @@ def make_record(
     samples: list[dict[str, Any]],
     verification: dict[str, Any],
     tensors: dict[str, list[int]],
+    surrogate: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The record of one exported file; keys that a runtime reads come first (docs/file-format.md)."""
-    return {
+    record = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "kind": kind,
@@ -45,6 +46,7 @@ def make_record(
         "verification": verification,
         "samples": samples,
     }
+    return record if surrogate is None else record | {"surrogate": surrogate}
 
 
 def dump_record(record: dict[str, Any]) -> str:

@@ -77,7 +77,7 @@ def matrix_error(merged: int) -> float:
 
 
 def kron_error(qubits: int) -> float:
-    """Error (2-norm) of the products in a Kronecker product of unitary 2 x 2 matrices: relative for each entry, || |A| || <= sqrt(2^qubits)."""
+    """Error (2-norm) of the products in a Kronecker product of unitary 2 x 2 matrices, relative in each entry; || |A| || <= sqrt(2^qubits)."""
     return (qubits - 1) * _COMPLEX_PRODUCT * math.sqrt(2.0**qubits) * _SLACK
 
 

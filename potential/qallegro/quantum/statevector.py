@@ -7,6 +7,8 @@ It carries delta(x) = psi(x) - psi(0) instead of psi(x), so that the outputs
 are exactly zero at x = 0, with all derivatives of the features' envelope, and lose no digits near it.
 """
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +16,9 @@ from qallegro.quantum.circuit import encoded_features
 from qallegro.quantum.config import CircuitConfig
 from qallegro.quantum.fusion import FusedCircuit, feature_bits, fuse, observable_signs, real_matrix
 from qallegro.quantum.inert import Inert, check_features_act, find_inert
+
+if TYPE_CHECKING:
+    from qallegro.quantum.surrogates.request import ClassicalForm, Request
 
 
 def differences(config: CircuitConfig, angles: Tensor, features: Tensor) -> Tensor:
@@ -104,6 +109,12 @@ class QuantumLayer(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Features (E, num_features) in rad to outputs (E, num_outputs)."""
         return differences(self.config, self.all_angles(), features)
+
+    def classical_form(self, request: "Request") -> "ClassicalForm":
+        """The layer as it goes into an exported file: see `qallegro.quantum.surrogates.compile`."""
+        from qallegro.quantum.surrogates.compile import compile_circuit
+
+        return compile_circuit(self.config, self.all_angles(), request)
 
 
 def _describe(config: CircuitConfig, inert: Inert, trainable: bool, freeze_inert: bool) -> str:

@@ -17,39 +17,20 @@ from qallegro.quantum.surrogates.coefficients import fourier_coefficients
 from qallegro.quantum.surrogates.costs import FORMS, Cost, available_bytes, costs
 from qallegro.quantum.surrogates.fourier import FourierForm, describe_groups, make_groups, rounding_bound
 from qallegro.quantum.surrogates.layout import describe_members
-from qallegro.quantum.surrogates.measured import deviation, random_features, witness_bound
+from qallegro.quantum.surrogates.measured import affordable_points, deviation, random_features, witness_bound
 from qallegro.quantum.surrogates.pruning import prune
+from qallegro.quantum.surrogates.request import ClassicalForm, Request
 from qallegro.quantum.surrogates.spectrum import light_cones
 from qallegro.quantum.surrogates.state_vector import GatesForm, UnitaryForm, gates_bounds, qubit_groups, unitary_bounds
 from qallegro.quantum.surrogates.timing import time_forms
 
-#: largest deviation of a form that counts as exact; without a tolerance, coefficients that add up to half a unit in the last place are dropped
+#: largest deviation of a form that counts as exact; and what dropped coefficients may add up to where no tolerance is given
 EXACT, _DROPPED = 1e-12, 2.0**-53
 #: forms that take so many times the operations of the cheapest are not timed
 HOPELESS = 50.0
-DEFAULT_EDGES = 2000
 RANDOM_POINTS = 2048
-
-
-class Request(NamedTuple):
-    """How a circuit is to be compiled."""
-
-    dtype: torch.dtype  #: of the exported network
-    device: str = "cpu"  #: that it is to run on
-    form: str = "auto"  #: or one of FORMS
-    tolerance: float | None = None  #: of the outputs, over the whole box; exact if not given
-    edges: int = DEFAULT_EDGES  #: of a structure
-    inputs: Tensor | None = None  #: (E, num_features) rad that occur on known structures
-    step: Callable[[str], None] = lambda text: None  #: told what is being done
-
-
-class CompiledCircuit(NamedTuple):
-    """A circuit in classical form."""
-
-    module: nn.Module  #: features (E, num_features) in rad -> <P>(x) - <P>(0) (E, num_outputs)
-    record: dict[str, Any]  #: plain values (docs/file-format.md)
-    reference: nn.Module  #: the same circuit in PennyLane
-    exact: bool  #: no coefficient was dropped beyond rounding
+#: chunks of training features that PennyLane is asked about, at most
+MEASURED_CHUNKS = 8
 
 
 class _Made(NamedTuple):
@@ -59,7 +40,7 @@ class _Made(NamedTuple):
     record: dict[str, Any]
 
 
-def compile_circuit(config: CircuitConfig, angles: Tensor, request: Request) -> CompiledCircuit:
+def compile_circuit(config: CircuitConfig, angles: Tensor, request: Request) -> ClassicalForm:
     """The fastest form, or the one asked for.
 
     Args:
@@ -109,7 +90,8 @@ def compile_circuit(config: CircuitConfig, angles: Tensor, request: Request) -> 
         "measured": _measured(config, angles, chosen, request),
         "timing": timing,
     }
-    return CompiledCircuit(chosen.module, record, PennyLaneLayer(config, angles.double()), request.tolerance is None or form != "fourier")
+    reference = PennyLaneLayer(config, angles.double()).requires_grad_(False)
+    return ClassicalForm(chosen.module, record, reference, affordable_points(config), request.tolerance is None or form != "fourier")
 
 
 def _candidates(config: CircuitConfig, request: Request) -> tuple[list[str], dict[str, str]]:
@@ -212,8 +194,10 @@ def _measured(config: CircuitConfig, angles: Tensor, chosen: _Made, request: Req
     """
     allowed = chosen.approximation + chosen.rounding + witness_bound(config, angles)
     sets = {"random": random_features(config, RANDOM_POINTS, request.dtype)}
-    if request.inputs is not None and len(request.inputs):
-        sets["training"] = request.inputs.to(request.dtype)
+    seen_inputs = request.inputs
+    if seen_inputs is not None and len(seen_inputs):
+        fewer = torch.randperm(len(seen_inputs), generator=torch.Generator().manual_seed(3))[: MEASURED_CHUNKS * affordable_points(config)]
+        sets["training"] = seen_inputs[fewer].to(request.dtype)
     found = {}
     for name, features in sets.items():
         seen = deviation(chosen.module, config, angles, features)

@@ -37,13 +37,17 @@ def deviation(module: nn.Module, config: CircuitConfig, angles: Tensor, features
     at_zero = pennylane_expectations(config, angles, torch.zeros(1, config.num_features), qnode)
     value = np.zeros(config.num_outputs)
     gradient = np.zeros((config.num_outputs, config.num_features))
-    step = max(1, _AMPLITUDES // (2**config.num_qubits * (len(gates(config)) + config.num_outputs)))
-    for chunk in torch.split(features, step):
+    for chunk in torch.split(features, affordable_points(config)):
         ours = _with_gradient(lambda x: module(x), chunk, config.num_outputs)
         reference = _with_gradient(lambda x: pennylane_expectations(config, angles, x, qnode) - at_zero, chunk.double(), config.num_outputs)
         value = np.maximum(value, (ours[0] - reference[0]).abs().amax(0).numpy())
         gradient = np.maximum(gradient, (ours[1] - reference[1]).abs().amax(0).numpy())
     return Deviation(features.shape[0], value, gradient)
+
+
+def affordable_points(config: CircuitConfig) -> int:
+    """Points that PennyLane differentiates at a time in a quarter of a GiB."""
+    return max(1, _AMPLITUDES // (2**config.num_qubits * (len(gates(config)) + config.num_outputs)))
 
 
 def witness_bound(config: CircuitConfig, angles: Tensor) -> Bound:
