@@ -39,3 +39,15 @@ CIRCUIT_ROWS = 1e-14
 
 #: Forces in eV/Å of a hybrid potential with PennyLane in the loop: an error of 1e-12 of the circuit times slopes of order ten
 PENNYLANE_FORCES = 1e-10
+
+#: Amplitudes, gradients and information matrices of a circuit of some 50 gates, computed in two ways in float64
+CIRCUIT_ANALYSIS = 1e-11
+
+#: PennyLane's classical Fisher information divides by probabilities, which magnifies rounding by the inverse of the smallest
+PENNYLANE_FISHER = 1e-8
+
+#: Standard errors that a sampled mean may be off by: 5 sigma, some 1e-6 a number, and seeds are fixed
+SAMPLED_SIGMAS = 5.0
+
+#: Relative error of a standard deviation that is estimated from 1000 samples: 2 per cent is one sigma
+SAMPLED_SPREAD = 0.12

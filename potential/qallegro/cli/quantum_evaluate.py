@@ -31,7 +31,7 @@ def evaluate(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from qallegro.cli.warn import show_warnings
-    from qallegro.cli.write import write_text
+    from qallegro.cli.write import check_folder, write_text
     from qallegro.data.config import Keys, Units
     from qallegro.data.readers import read_frames
     from qallegro.errors import ConfigError
@@ -51,6 +51,10 @@ def evaluate(
     except pydantic.ValidationError as error:
         raise ConfigError("; ".join(explain(error, Units, ()))) from error
     name = device or ("default.mixed" if noise > 0.0 else "default.qubit")
+    if json_output is not None:
+        check_folder(json_output.parent, "--json")
+    if plots is not None:
+        check_folder(plots, "--plots", make=True)
     settings = [DeviceSettings(name, count, noise, seed) for count in _shots(shots)]
     potential = open_checkpoint(model, "a quantum device")
     circuit_layer(potential, "a quantum device")

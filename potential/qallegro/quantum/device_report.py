@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.table import Table
 
-from qallegro.errors import ConfigError
 from qallegro.quantum.device_study import DeviceResult, Statistics, Study, energy_per_atom, forces_of, label_errors, mean_energy, rms
 from qallegro.whole_file import whole_file
 
@@ -127,12 +126,10 @@ def _against_shots(axis: "Axes", results: Sequence[DeviceResult], values: Sequen
 def _save(figure: "Figure", path: Path) -> Path:
     import matplotlib.pyplot as plt
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as temporary:
             figure.savefig(temporary, dpi=150)
-    except OSError as error:
-        raise ConfigError(f"`--plots` must name a folder that can be written, got `{path.parent}`: {error.strerror}") from error
     finally:
         plt.close(figure)
     return path

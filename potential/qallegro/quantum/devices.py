@@ -35,9 +35,13 @@ REFERENCE_SHOTS = 100
 _BATCH_BYTES = 2**24
 _BATCH = 1024
 
-#: first word of a device's name -> package that brings it
+#: first word of a device's name, or the whole name -> package that brings it
 _PLUGINS = {
-    "lightning": "pennylane-lightning (or pennylane-lightning-gpu, pennylane-lightning-kokkos)",
+    "lightning.gpu": "pennylane-lightning-gpu",
+    "lightning.kokkos": "pennylane-lightning-kokkos",
+    "lightning.tensor": "pennylane-lightning-tensor",
+    "lightning.amdgpu": "pennylane-lightning-amdgpu",
+    "lightning": "pennylane-lightning",
     "qiskit": "pennylane-qiskit",
     "cirq": "pennylane-cirq",
     "braket": "amazon-braket-pennylane-plugin",
@@ -239,7 +243,7 @@ def _open(settings: DeviceSettings, num_qubits: int) -> Any:
     except Exception as error:
         if name in qml.plugin_devices:
             raise ConfigError(f"`device` must open with {num_qubits} qubits, {name} does not: {_first_line(error)}") from error
-        package = _PLUGINS.get(name.partition(".")[0])
+        package = _PLUGINS.get(name, _PLUGINS.get(name.partition(".")[0]))
         known = ", ".join(sorted(qml.plugin_devices))
         hint = f"install its plugin, {package}, or take one of" if package else "installed are"
         raise ConfigError(f"`device` must be a PennyLane device that is installed, got {name!r}; {hint} {known}") from error
