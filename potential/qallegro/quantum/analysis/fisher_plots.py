@@ -21,7 +21,7 @@ def plot_fisher(section: dict[str, Any], arrays: dict[str, Any]) -> Any:
         _histogram(axes[0, 1], arrays["eigenvalues"], arrays.get("trained"), f"eigenvalues, mean over {section['inputs']} inputs")
         _effective_dimension(axes[0, 2], section)
         for axis, kind in ((axes[1, 0], "classical"), (axes[1, 1], "quantum")):
-            matrix = np.array(arrays["mean"][kind])
+            matrix = arrays["mean"][kind].numpy()
             limit = np.abs(matrix).max()
             image = axis.imshow(matrix, cmap="RdBu_r", vmin=-limit, vmax=limit)
             axis.set(title=f"mean {kind} information (per rad²)", xlabel="angle", ylabel="angle")
@@ -42,11 +42,11 @@ def _histogram(axis: Any, eigenvalues: dict[str, Any], trained: dict[str, Any] |
     zero = edges[1] - 2 * width
     centers = np.concatenate([[zero], (edges[1:-1] + edges[2:]) / 2])
     for k, kind in enumerate(KINDS):
-        logs = np.log10(np.maximum(np.array(eigenvalues[kind]), 1e-300))
+        logs = np.log10(np.maximum(eigenvalues[kind].numpy(), 1e-300))
         share = np.histogram(logs, edges)[0] / len(logs)
         axis.bar(centers + (k - 1) * width * 0.3, share, width * 0.3, color=_COLORS[kind], label=_LABELS[kind])
         if trained is not None:
-            own = np.log10(np.maximum(np.array(trained[kind]["eigenvalues"]), _FLOOR))
+            own = np.log10(np.maximum(trained[kind]["eigenvalues"].numpy(), _FLOOR))
             axis.plot(own, np.full(len(own), -0.012 * (k + 1)), "|", ms=5, color=_COLORS[kind], clip_on=False)
     ticks = [t for t in (-6, -4, -2, 0, 2) if np.log10(_FLOOR) <= t <= edges[-1] + 0.5]
     axis.set_xticks([zero, *ticks], ["0", *(f"$10^{{{t}}}$" for t in ticks)])

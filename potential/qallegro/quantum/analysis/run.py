@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 #: sections that `--skip` may name
 SECTIONS = ("drawing", "zx", "fisher", "fourier", "plateaus")
-#: above, Fisher information, Fourier series and plateaus are left out: a state of 2^12 amplitudes has a tangent for each of some 100 angles
-MAX_QUBITS = 12
+#: gradients of dense unitaries, from which inert angles are found, take minutes above
+MAX_QUBITS = 10
 #: depths up to which the rank is followed, while the angles stay below a number
 _MAX_DEPTH, _MAX_ANGLES = 5, 160
 
@@ -49,7 +49,7 @@ def analyze(
         JSON-like sections.
 
     Raises:
-        ConfigError: a number of seeds below 1, an unknown section, or a folder that cannot be written.
+        ConfigError: more than MAX_QUBITS qubits, a number of seeds below 1, an unknown section, or a folder that cannot be written.
     """
     unknown = sorted(skip - set(SECTIONS))
     if unknown:
@@ -57,6 +57,10 @@ def analyze(
     if seeds < 1:
         raise ConfigError(f"`seeds` must be 1 or more, got {seeds}")
     config, trained = circuit.config, circuit.angles
+    if config.num_qubits > MAX_QUBITS:
+        raise ConfigError(
+            f"a circuit can be analyzed with at most {MAX_QUBITS} qubits, got {config.num_qubits}; use more encodings instead"
+        )
     draw = _Pictures(plots)
     result: dict[str, Any] = {
         "origin": circuit.origin,
@@ -78,15 +82,9 @@ def analyze(
         draw("circuit", lambda: draw_figure(config))
         draw("light_cones", lambda: plot_light_cones(config, cones))
     _zx(config, skip, result, draw, advance)
-    if config.num_qubits > MAX_QUBITS:
-        result["notes"].append(
-            f"Fisher information, Fourier series and gradient variances are computed for at most {MAX_QUBITS} qubits, "
-            f"this circuit has {config.num_qubits}"
-        )
-    else:
-        _fisher(circuit, skip, seeds, result, draw, advance)
-        _fourier(circuit, skip, seeds, result, draw, advance)
-        _plateaus(config, skip, seeds, result, draw, advance)
+    _fisher(circuit, skip, seeds, result, draw, advance)
+    _fourier(circuit, skip, seeds, result, draw, advance)
+    _plateaus(config, skip, seeds, result, draw, advance)
     if is_paper_circuit(config):
         advance("paper")
         result["other_pauli"] = other_pauli(config, seeds, "zx" not in skip, "fourier" not in skip)
@@ -98,8 +96,7 @@ def analyze(
 def num_steps(config: CircuitConfig, skip: frozenset[str], plots: bool) -> int:
     """How often `analyze` calls `advance`."""
     steps = 1 + (plots and "drawing" not in skip) + ("zx" not in skip) + is_paper_circuit(config)
-    if config.num_qubits <= MAX_QUBITS:
-        steps += 2 * ("fisher" not in skip) + ("fourier" not in skip) + ("plateaus" not in skip)
+    steps += 2 * ("fisher" not in skip) + ("fourier" not in skip) + ("plateaus" not in skip)
     return steps
 
 

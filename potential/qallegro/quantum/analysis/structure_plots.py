@@ -65,9 +65,9 @@ def plot_diagrams(config: CircuitConfig, reductions: dict[str, Reduction], check
             before, after = reduction.generic_phases
             verdict = "checked equal" if checked(name) else "equality not confirmed"
             _draw(left, reduction.before, {})
-            left.set_title(f"{title}: {before} generic phases")
+            left.set_title(f"{title}: {before} generic phases", pad=18)
             _draw(right, reduction.after, _labels(config, reduction))
-            right.set_title(f"reduced: {after} generic phases ({verdict})")
+            right.set_title(f"reduced: {after} generic phases ({verdict})", pad=18)
         handles = [
             plt.Line2D([], [], marker="o", ls="", color=_GREEN, label="Z spider"),
             plt.Line2D([], [], marker="o", ls="", color=_RED, label="X spider"),
@@ -118,4 +118,4 @@ def _labels(config: CircuitConfig, reduction: Reduction) -> dict[Any, str]:
 
 
 def _factor(coefficient: float) -> str:
-    return "" if abs(coefficient) == 1 else f"{abs(coefficient):g}"
+    return "" if abs(coefficient) == 1 else f"{abs(coefficient):g}·"
