@@ -14,20 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_SPREAD, _BIAS, _INK = "#c2410c", "#1d4ed8", "#1f2937"
-_STYLE = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 11,
-    "axes.titlelocation": "left",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e5e7eb",
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-}
-
 
 def study_table(study: Study) -> Table:
     """Exact value, mean, bias with its standard error, and spread of every quantity, for each number of shots."""
@@ -71,13 +57,10 @@ def plot_study(study: Study, folder: Path) -> list[Path]:
     Returns:
         the pictures written.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from qallegro.quantum.analysis.style import STYLE, plt
 
     written = []
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE | {"axes.grid": True}):
         shown = study.results[:4]
         width = max(4.5, 2.8 * len(shown))
         figure, axes = plt.subplots(1, len(shown), figsize=(width, 3.2), squeeze=False, sharex=True, sharey=True)
@@ -97,11 +80,13 @@ def plot_study(study: Study, folder: Path) -> list[Path]:
 
 
 def _deviations(axis: "Axes", study: Study, result: DeviceResult) -> None:
+    from qallegro.quantum.analysis.style import GRAY, INK, ORANGE
+
     exact = study.exact.forces.ravel()
     deviation = 1e3 * (result.forces[0].ravel() - exact)
-    axis.axhline(0.0, color="#9ca3af", lw=1.0)
-    axis.scatter(exact, deviation, s=9, color=_SPREAD, alpha=0.5, lw=0)
-    axis.text(0.04, 0.96, f"RMS {rms(deviation):.3g} meV/Å", transform=axis.transAxes, va="top", color=_INK)
+    axis.axhline(0.0, color=GRAY, lw=1.0)
+    axis.scatter(exact, deviation, s=9, color=ORANGE, alpha=0.5, lw=0)
+    axis.text(0.04, 0.96, f"RMS {rms(deviation):.3g} meV/Å", transform=axis.transAxes, va="top", color=INK)
     shots = result.settings.shots
     axis.set(title="exact values" if shots is None else f"{shots:,} shots", xlabel="force, exact circuit (eV/Å)")
 
@@ -109,12 +94,14 @@ def _deviations(axis: "Axes", study: Study, result: DeviceResult) -> None:
 def _against_shots(axis: "Axes", results: Sequence[DeviceResult], values: Sequence[Statistics], title: str, unit: str) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+    from qallegro.quantum.analysis.style import BLUE, GRAY, ORANGE
+
     shots = np.array([result.settings.shots for result in results], dtype=float)
     spread, bias, error = (1e3 * np.array([getattr(v, n) for v in values]) for n in ("spread", "bias", "standard_error"))
-    axis.plot(shots, spread, "o-", color=_SPREAD, label="spread of one evaluation")
-    axis.plot(shots, np.abs(bias), "s-", color=_BIAS, label="bias of the mean")
-    axis.plot(shots, error, ":", color=_BIAS, label="standard error of the bias")
-    axis.plot(shots, spread[0] * np.sqrt(shots[0] / shots), "--", color="#9ca3af", lw=1.0, zorder=0, label=r"$1/\sqrt{\mathrm{shots}}$")
+    axis.plot(shots, spread, "o-", color=ORANGE, label="spread of one evaluation")
+    axis.plot(shots, np.abs(bias), "s-", color=BLUE, label="bias of the mean")
+    axis.plot(shots, error, ":", color=BLUE, label="standard error of the bias")
+    axis.plot(shots, spread[0] * np.sqrt(shots[0] / shots), "--", color=GRAY, lw=1.0, zorder=0, label=r"$1/\sqrt{\mathrm{shots}}$")
     axis.set(xscale="log", yscale="log", title=title, xlabel="shots a circuit", ylabel=unit)
     axis.legend(fontsize=8)
     for side in (axis.xaxis, axis.yaxis):
@@ -124,14 +111,14 @@ def _against_shots(axis: "Axes", results: Sequence[DeviceResult], values: Sequen
 
 
 def _save(figure: "Figure", path: Path) -> Path:
-    import matplotlib.pyplot as plt
+    from qallegro.quantum.analysis.style import close
 
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with whole_file(path) as temporary:
             figure.savefig(temporary, dpi=150)
     finally:
-        plt.close(figure)
+        close(figure)
     return path
 
 
