@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from models import make_potential
-
 from qallegro.export.exporter import export_model
 from qallegro.model.checkpoint import save_model
 

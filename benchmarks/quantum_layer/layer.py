@@ -14,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 
 from cases_of_layer import Family, families
+from forms import out_of_memory
 from layer_report import draw, markdown
-from methods import METHODS, TRAINED, check_agreement, make_methods, out_of_memory, versions
+from methods import METHODS, TRAINED, check_agreement, make_methods, versions
 from qallegro.quantum.config import CircuitConfig
 from qallegro.quantum.statevector import QuantumLayer
 from speed_benchmark import machine
@@ -93,10 +94,11 @@ def measure(config: CircuitConfig, arguments: argparse.Namespace, turns: int, ti
     layer = QuantumLayer(config, dtype)
     features = (torch.rand(arguments.edges, config.num_features, dtype=dtype) * 2.0 - 1.0) * torch.pi
     weights = torch.randn(arguments.edges, config.num_outputs, dtype=dtype)
-    made, refused, picked = make_methods(layer, arguments.methods, arguments.edges)
+    made, refused, picked, inexact = make_methods(layer, arguments.methods, arguments.edges)
     result: dict[str, Any] = {
         "circuit": config.model_dump(mode="json"),
         "picked": picked,
+        "inexact": inexact,
         "deviations": check_agreement(made, layer, features[:FEWEST], arguments.dtype),
         "measures": {},
     }

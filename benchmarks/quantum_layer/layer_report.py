@@ -40,7 +40,8 @@ def markdown(record: dict[str, Any]) -> str:
         "",
         f"Bold: the form that export picks for the circuit. Times are taken on {settings['edges']} edges, or on as many as memory and time "
         f"allow, given in brackets. memory: not even 64 edges fit into {settings['memory']:g} GiB. time: 64 edges take longer than "
-        f"{settings['time_limit']:g} s. too large: export refuses the form. inexact: the form's bound is above that of exact forms.",
+        f"{settings['time_limit']:g} s. too large: export refuses the form. †: the form's bound is above that of exact forms, so that "
+        "export takes it only within a given tolerance.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -74,7 +75,7 @@ def cell(circuit: dict[str, Any], what: str, method: str, edges: int) -> str:
     if "skipped" in entry:
         return entry["skipped"]
     text = f"{1e6 * entry['median'] / entry['edges']:.3g}"
-    text = f"**{text}**" if method == circuit["picked"] else text
+    text = f"**{text}**" if method == circuit["picked"] else text + ("†" if method in circuit["inexact"] else "")
     return text if entry["edges"] == edges else f"{text} [{entry['edges']}]"
 
 

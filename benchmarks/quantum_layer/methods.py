@@ -7,17 +7,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from qallegro.errors import ExportError
+from forms import NAMES, make_forms
 from qallegro.quantum.pennylane_reference import quantum_function
 from qallegro.quantum.statevector import QuantumLayer
-from qallegro.quantum.surrogates.compile import compile_circuit
-from qallegro.quantum.surrogates.request import ClassicalForm, Request
 
 #: methods whose angles can train
 TRAINED = ("TorchLayer", "training layer")
-#: heading -> name of the exact form for `qallegro export --surrogate`
-SURROGATES = {"F": "fourier", "U": "unitary", "G": "gates"}
-METHODS = (*TRAINED, *SURROGATES)
+METHODS = (*TRAINED, *NAMES)
 #: largest deviation from the training layer, of values and derivatives: rounding of some hundred operations on numbers of order one
 AGREEMENT = {"float32": 2e-4, "float64": 1e-11}
 
@@ -43,6 +39,7 @@ class Methods(NamedTuple):
     modules: dict[str, nn.Module]
     refused: dict[str, str]  #: why there is none of the others
     picked: str | None  #: the form that `qallegro export` takes
+    inexact: list[str]  #: forms that `qallegro export` takes only within a given tolerance
 
 
 def make_methods(layer: QuantumLayer, names: list[str], edges: int) -> Methods:
@@ -52,14 +49,15 @@ def make_methods(layer: QuantumLayer, names: list[str], edges: int) -> Methods:
         modules["TorchLayer"] = torch_layer(layer)
     if "training layer" in names:
         modules["training layer"] = layer
-    wanted = [name for name in SURROGATES if name in names]
+    wanted = [name for name in NAMES if name in names]
     if not wanted:
-        return Methods(modules, {}, None)
-    forms, refused, picked = compiled_forms(layer, edges)
+        return Methods(modules, {}, None, [])
+    forms = make_forms(layer, edges)
     return Methods(
-        modules | {name: Scripted(forms[name].module) for name in wanted if name in forms},
-        {name: refused[name] for name in wanted if name in refused},
-        picked,
+        modules | {name: Scripted(module) for name, module in forms.modules.items() if name in wanted},
+        {name: why for name, why in forms.refused.items() if name in wanted},
+        forms.picked,
+        forms.inexact,
     )
 
 
@@ -77,32 +75,6 @@ def torch_layer(layer: QuantumLayer) -> nn.Module:
     made = qml.qnn.TorchLayer(qnode, {"angles": (config.num_angles,)})
     made.angles.data = layer.all_angles().detach().clone()
     return made
-
-
-def compiled_forms(layer: QuantumLayer, edges: int) -> tuple[dict[str, ClassicalForm], dict[str, str], str]:
-    """Every exact form by its heading; why there is none of the others; the heading of the one that export picks."""
-    angles = layer.all_angles().detach()
-    request = Request(angles.dtype, edges=edges)
-    best = compile_circuit(layer.config, angles, request)
-    picked = next(heading for heading, form in SURROGATES.items() if form == best.record["form"])
-    forms, refused = {picked: best}, {}
-    for heading, form in SURROGATES.items():
-        if heading == picked:
-            continue
-        try:
-            forms[heading] = compile_circuit(layer.config, angles, request._replace(form=form))
-        except ExportError as error:
-            refused[heading] = "too large" if "must fit into memory" in str(error) else "inexact"
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
-            refused[heading] = "memory"
-    return forms, refused, picked
-
-
-def out_of_memory(error: Exception) -> bool:
-    """torch has no type of its own for this on a CPU."""
-    return isinstance(error, MemoryError) or "allocate memory" in str(error) or "not enough memory" in str(error)
 
 
 def check_agreement(made: dict[str, nn.Module], layer: QuantumLayer, features: Tensor, dtype: str) -> dict[str, float]:

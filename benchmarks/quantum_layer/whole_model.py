@@ -12,7 +12,8 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from methods import compiled_forms, versions
+from forms import make_forms
+from methods import versions
 from models import HEADS, make_batch, make_potential
 from qallegro.export.torchscript import TorchScriptFunction, write_torchscript
 from qallegro.model.potential import EdgeGradients, Potential
@@ -83,9 +84,9 @@ def arms(case: str, size: str, dtype: str) -> tuple[list[Arm], str]:
     mlp, bare = HEADS["mlp"][0], "+QDI without its circuit"
     made = [Arm(way, name, model) for way in (EAGER, EXPORTED) for name, model in (("Allegro", plain), (mlp, perceptron), (bare, without))]
     made += [Arm(EAGER, "+QDI, PennyLane in the loop", with_pennylane(hybrid), bare), Arm(EAGER, "+QDI, training layer", hybrid, bare)]
-    forms, _, picked = compiled_forms(layer, make_batch(case).neighbors.numel())
-    made += [Arm(EXPORTED, f"+QDI, {name}", with_layer(hybrid, forms[name].module), bare) for name in sorted(forms)]
-    return made, picked
+    forms = make_forms(layer, make_batch(case).neighbors.numel())
+    made += [Arm(EXPORTED, f"+QDI, {name}", with_layer(hybrid, module), bare) for name, module in forms.modules.items()]
+    return made, forms.picked
 
 
 def measure(case: str, size: str, dtype: str, turns: int) -> dict[str, Any]:

@@ -155,6 +155,11 @@ def test_turns_call_every_function_as_often():
 def test_layer_table_marks_the_picked_form_and_reasons():
     entry = {"median": 5e-3, "quartiles": [4e-3, 6e-3], "seconds": [5e-3], "edges": 5000}
     fewer = {**entry, "edges": 500}
-    circuit = {"number": 3, "picked": "F", "measures": {"gradient": {"F": entry, "U": fewer, "G": {"skipped": "memory"}}}}
+    circuit = {
+        "number": 3,
+        "picked": "F",
+        "inexact": ["U"],
+        "measures": {"gradient": {"F": entry, "U": fewer, "G": {"skipped": "memory"}}},
+    }
     cells = [layer_report.cell(circuit, "gradient", method, 5000) for method in ("F", "U", "G", "TorchLayer")]
-    assert cells == ["**1**", "10 [500]", "memory", "-"]
+    assert cells == ["**1**", "10† [500]", "memory", "-"]
