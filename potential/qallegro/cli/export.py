@@ -11,18 +11,43 @@ def export(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="file to write (default: MODEL.qallegro.pth)")] = None,
     dtype: Annotated[str | None, typer.Option(help="float32 or float64 network (default: as trained)")] = None,
     format: Annotated[str, typer.Option(help="torchscript or aoti (compiled ahead of time for this kind of machine)")] = "torchscript",
-    device: Annotated[str, typer.Option(help="cpu or cuda, for --format aoti")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu or cuda: for --format aoti, and where the forms of a circuit are timed")] = "cpu",
+    surrogate: Annotated[str, typer.Option(help="form of a circuit: auto (the fastest), fourier, unitary or gates")] = "auto",
+    surrogate_tolerance: Annotated[
+        float | None, typer.Option(help="largest error of the circuit's outputs that dropped coefficients may make (default: exact)")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="structures to check a circuit on, e.g. train.xyz@::10 (default: the checkpoint's few)")
+    ] = None,
 ) -> None:
     """Write one self-describing file for LAMMPS and ASE, read it back, and compare it with the model."""
     from rich.console import Console
     from rich.table import Table
 
+    from qallegro.cli.warn import show_warnings
+    from qallegro.export.describe import describe_surrogate
     from qallegro.export.exporter import export_model
 
+    show_warnings()
     console = Console()
-    with console.status(f"exporting {model} as {format} ..."):
-        result = export_model(model, output, dtype=dtype, format=format, device=device)
-    table = Table(title="file against eager model", title_justify="left")
+    with console.status(f"exporting {model} as {format} ...") as status:
+        result = export_model(
+            model,
+            output,
+            dtype=dtype,
+            format=format,
+            device=device,
+            surrogate=surrogate,
+            surrogate_tolerance=surrogate_tolerance,
+            data=data,
+            step=lambda text: status.update(f"{text} ..."),
+        )
+    if "surrogate" in result.record:
+        console.print("classical form of the circuit", style="italic")
+        console.print(describe_surrogate(result.record["surrogate"]))
+        console.print()
+    console.print(f"file against {result.record['verification']['against']}", style="italic")
+    table = Table()
     for column in ("sample", "atoms", "slots", "max |dE| per atom (eV)", "max |dF| (eV/Å)"):
         table.add_column(column, justify="left" if column == "sample" else "right")
     for c in result.comparisons:

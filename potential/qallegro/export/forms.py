@@ -20,6 +20,8 @@ from qallegro.quantum.surrogates.request import DEFAULT_EDGES, ClassicalForm, Re
 _MAX_INPUTS = 65536
 #: edges at a time where inputs are recorded
 _BLOCK = 16384
+#: slots that the runtime evaluates at a time: on a processor for each thread, and on a GPU (cpp/src/torch/torch_engine.cpp)
+_ENGINE_SLOTS = {"cpu": 4096, "cuda": 131072}
 #: blocks that the reference evaluates, at most
 _REFERENCE_BLOCKS = 64
 
@@ -80,7 +82,7 @@ def in_file_form(
         device=options.device,
         form=options.form,
         tolerance=options.tolerance,
-        edges=sum(s.edges for s in frames) or DEFAULT_EDGES,
+        edges=_edges_at_a_time(frames, options.device),
         inputs=inputs,
         step=step,
     )
@@ -91,6 +93,13 @@ def in_file_form(
     record = {"module": name, **form.record}
     record["measured"] = {**form.record["measured"], "structures": structures}
     return InFileForm(potential, form.exact, record)
+
+
+def _edges_at_a_time(frames: Sequence[Structure], device: str) -> int:
+    """Edges that the runtime would evaluate in one call on all frames together."""
+    kind = "cuda" if device.startswith("cuda") else "cpu"
+    most = _ENGINE_SLOTS[kind] * (torch.get_num_threads() if kind == "cpu" else 1)
+    return min(sum(structure.edges for structure in frames) or DEFAULT_EDGES, most)
 
 
 def _with_module(potential: Potential, name: str, module: nn.Module) -> Potential:

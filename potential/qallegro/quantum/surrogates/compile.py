@@ -52,9 +52,9 @@ def compile_circuit(config: CircuitConfig, angles: Tensor, request: Request) -> 
         ExportError: a bad option, a form larger than memory or its bound above the tolerance, or a deviation above the bound.
     """
     if request.form not in ("auto", *FORMS):
-        raise ExportError(f"surrogate form must be one of auto, {', '.join(FORMS)}, got {request.form!r}")
+        raise ExportError(f"`surrogate` must be one of auto, {', '.join(FORMS)}, got {request.form!r}")
     if request.tolerance is not None and not 0.0 < request.tolerance < 2.0:
-        raise ExportError(f"surrogate tolerance must be above 0 and below 2 (outputs lie in [-2, 2]), got {request.tolerance}")
+        raise ExportError(f"`surrogate_tolerance` must be above 0 and below 2 (outputs lie in [-2, 2]), got {request.tolerance}")
     angles = angles.detach().cpu()
     names, left_out = _candidates(config, request)
     made: dict[str, _Made] = {}
@@ -207,7 +207,12 @@ def _measured(config: CircuitConfig, angles: Tensor, chosen: _Made, request: Req
                 f"{allowed.largest[1]:.1e}), got {seen.value.max():.1e} and {seen.gradient.max():.1e} on {name} features; "
                 "this is a bug of qallegro: please report the circuit; no file was written"
             )
-        found[name] = {"points": seen.points, "value": float(seen.value.max()), "gradient": float(seen.gradient.max())}
+        found[name] = {
+            "points": seen.points,
+            "value": float(seen.value.max()),
+            "gradient_points": seen.gradient_points,
+            "gradient": float(seen.gradient.max()),
+        }
     return found
 
 

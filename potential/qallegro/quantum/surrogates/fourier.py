@@ -165,7 +165,8 @@ class FourierForm(nn.Module):
         for group in self.groups:
             parts.append(group(rows))
         if self.num_zero > 0:
-            parts.append(rows.new_zeros(self.num_zero, rows.shape[1]))
+            # Not new zeros: the outputs stay a function of the features for autograd even where all of them are zero.
+            parts.append((rows[:1] * 0.0).expand(self.num_zero, rows.shape[1]))
         outputs = parts[0] if len(parts) == 1 else torch.cat(parts)
         if not self.in_order:
             outputs = outputs.index_select(0, self.order)

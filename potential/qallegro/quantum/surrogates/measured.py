@@ -1,5 +1,6 @@
 """How far a form really is from the circuit in PennyLane: a check on the bound, which must never be smaller."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,8 @@ from qallegro.quantum.surrogates.steps import blocks
 
 #: complex amplitudes that PennyLane keeps at a time for differentiation
 _AMPLITUDES = 2**24
+#: amplitudes that derivatives in PennyLane may go through in all
+_GRADIENT_WORK = 2**29
 
 
 class Deviation(NamedTuple):
@@ -22,6 +25,7 @@ class Deviation(NamedTuple):
 
     points: int
     value: np.ndarray  #: (num_outputs,)
+    gradient_points: int  #: points at which derivatives were compared, fewer for many qubits
     gradient: np.ndarray  #: (num_outputs, num_features)
 
 
@@ -33,16 +37,22 @@ def deviation(module: nn.Module, config: CircuitConfig, angles: Tensor, features
         config, angles: its circuit.
         features: (E, num_features) rad, in the precision of the form.
     """
-    qnode, angles = circuit_qnode(config), angles.detach()
+    qnode, angles, outputs = circuit_qnode(config), angles.detach(), config.num_outputs
     at_zero = pennylane_expectations(config, angles, torch.zeros(1, config.num_features), qnode)
-    value = np.zeros(config.num_outputs)
-    gradient = np.zeros((config.num_outputs, config.num_features))
-    for chunk in torch.split(features, affordable_points(config)):
-        ours = _with_gradient(lambda x: module(x), chunk, config.num_outputs)
-        reference = _with_gradient(lambda x: pennylane_expectations(config, angles, x, qnode) - at_zero, chunk.double(), config.num_outputs)
-        value = np.maximum(value, (ours[0] - reference[0]).abs().amax(0).numpy())
-        gradient = np.maximum(gradient, (ours[1] - reference[1]).abs().amax(0).numpy())
-    return Deviation(features.shape[0], value, gradient)
+
+    def reference(x: Tensor) -> Tensor:
+        return pennylane_expectations(config, angles, x, qnode) - at_zero
+
+    value = np.zeros(outputs)
+    with torch.no_grad():
+        for chunk in torch.split(features, affordable_points(config)):
+            value = np.maximum(value, (module(chunk).double() - reference(chunk.double())).abs().amax(0).numpy())
+    count = min(len(features), _GRADIENT_WORK // (2**config.num_qubits * len(gates(config)) * outputs) + 1)
+    gradient = np.zeros((outputs, config.num_features))
+    for chunk in torch.split(features[:count], affordable_points(config)):
+        difference = _gradient(module, chunk, outputs) - _gradient(reference, chunk.double(), outputs)
+        gradient = np.maximum(gradient, difference.abs().amax(0).numpy())
+    return Deviation(len(features), value, count, gradient)
 
 
 def affordable_points(config: CircuitConfig) -> int:
@@ -76,11 +86,10 @@ def random_features(config: CircuitConfig, points: int, dtype: torch.dtype) -> T
     return uniform.to(dtype).clamp(-3.1415925, 3.1415925)
 
 
-def _with_gradient(function, features: Tensor, outputs: int) -> tuple[Tensor, Tensor]:
-    """Values (E, O) and derivatives (E, O, F), float64."""
+def _gradient(function: Callable[[Tensor], Tensor], features: Tensor, outputs: int) -> Tensor:
+    """(E, O, F) float64."""
     with torch.enable_grad():
         x = features.detach().clone().requires_grad_(True)
         y = function(x)
-        rows = [torch.autograd.grad(y[:, o].sum(), x, retain_graph=True, allow_unused=True)[0] for o in range(outputs)]
-    rows = [torch.zeros_like(x) if row is None else row for row in rows]
-    return y.detach().double(), torch.stack(rows, 1).detach().double()
+        rows = [torch.autograd.grad(y[:, o].sum(), x, retain_graph=True)[0] for o in range(outputs)]
+    return torch.stack(rows, 1).double()
