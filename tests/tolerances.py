@@ -51,3 +51,6 @@ SAMPLED_SIGMAS = 5.0
 
 #: Relative error of a standard deviation that is estimated from 1000 samples: 2 per cent is one sigma
 SAMPLED_SPREAD = 0.12
+
+#: Outputs of a circuit's classical form: hundreds of roundings of terms of order one, which partly cancel
+SURROGATE_ROUNDING = {"float64": 2e-14, "float32": 1e-5}
