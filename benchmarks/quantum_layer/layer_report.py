@@ -112,6 +112,7 @@ def draw(record: dict[str, Any], path: Path) -> None:
     for axis, family in zip(axes[-1], families, strict=True):
         axis.set_xlabel(family["axis"])
     axes[0, 0].plot([], [], "o", color="none", markeredgecolor="black", markersize=10, label="picked by export")
-    axes[0, 0].legend(fontsize=8)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     figure.savefig(path, dpi=140)
     plt.close(figure)
