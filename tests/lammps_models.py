@@ -85,6 +85,8 @@ MODELS: dict[str, Model] = {
     "allegro": allegro_model("default", "float64", FLOAT64),
     "allegro_typed_cutoffs": allegro_model("typed_cutoffs", "float64", FLOAT64),
     "allegro_float32": allegro_model("default", "float32", FLOAT32),
+    "allegro_qdi": allegro_model("qdi", "float64", FLOAT64),
+    "allegro_qdi_float32": allegro_model("qdi", "float32", FLOAT32),
 }
 
 

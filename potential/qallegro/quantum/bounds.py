@@ -3,8 +3,8 @@
 Model of arithmetic (Higham, Accuracy and Stability of Numerical Algorithms, 2002, chapters 2 and 3). An operation op in {+, -, *} gives
 fl(a op b) = (a op b)(1 + d) with |d| <= u, with or without fused multiply-add; a sum of m products in any order is off by at most
 gamma_m = m u / (1 - m u) times the sum of their absolute values; a product of complex numbers by at most sqrt(2) gamma_2 relative; sine
-and cosine by at most `FUNCTION_ROUNDINGS` u relative. u = 2^-24 in float32, 2^-53 in float64, 2^-64 in the 80-bit float in which constants are
-prepared where there is one (`PREPARATION`). No underflow, no reduced-precision modes.
+and cosine by at most `FUNCTION_ROUNDINGS` u relative. u = 2^-24 in float32, 2^-53 in float64, and 2^-64 in the 80-bit float in which
+constants are prepared where there is one (`PREPARATION`). No underflow, no reduced-precision modes.
 
 All norms are 2-norms. For a unitary A of size D, with |A| the matrix of absolute values, || |A| || <= sqrt(D).
 
@@ -77,7 +77,7 @@ def matrix_error(merged: int) -> float:
 
 
 def kron_error(qubits: int) -> float:
-    """Error (2-norm) of the products in a Kronecker product of unitary 2 x 2 matrices, relative in each entry; || |A| || <= sqrt(2^qubits)."""
+    """Error (2-norm) of the products in a Kronecker product of unitary 2 x 2 matrices: relative in each entry, || |A| || <= sqrt(D)."""
     return (qubits - 1) * _COMPLEX_PRODUCT * math.sqrt(2.0**qubits) * _SLACK
 
 
@@ -134,7 +134,8 @@ def dropped_bound(dropped: np.ndarray) -> tuple[float, np.ndarray]:
     sin^2(k x / 2) <= 1, |sin(k x / 2) cos(k x / 2)| <= 1/2 and derivatives at most k / 2, that is taken.
 
     Args:
-        dropped: (2 r_1 + 1, 2 r_2 + 1, ..) coefficients of the functions [1, sin^2(k x/2) for k = 1..r, sin(k x/2) cos(k x/2) for k = 1..r].
+        dropped: (2 r_1 + 1, 2 r_2 + 1, ..) coefficients of the functions of each feature: 1, then sin^2(k x/2) for k = 1..r, then
+            sin(k x/2) cos(k x/2) for k = 1..r.
     """
     standard, magnitude = dropped, np.abs(dropped)
     slopes = []
@@ -168,10 +169,11 @@ def dropped_bound(dropped: np.ndarray) -> tuple[float, np.ndarray]:
 def fourier_rounding(coefficients: np.ndarray, u: float, forward: int, backward: int) -> tuple[float, np.ndarray]:
     """Bound on the rounding of one output and its derivatives in the evaluation of the coefficient form with unit roundoff u.
 
-    With t = k x / 2 rounded once, s = sin t and c = cos t are off by e_k = k pi u / 2 + F u, the functions s^2 and s c by b_k = 2 e_k + e_k^2
-    + u. The computed value is a sum of terms c_a f_1 .. f_d, each through at most `forward` operations, in any order; hence its error is at
-    most sum_a |c_a| [prod_i (F_i + b_i) (1 + gamma) - prod_i F_i] with F_i the largest value of a function (1, 1 and 1/2). The derivative
-    by x_i has k/2 (2 s c) or k/2 (c^2 - s^2) in place of f_i, summed by reverse differentiation as products off by k/2 (2 sqrt(2) e + 2 e^2).
+    With t = k x / 2 rounded once, s = sin t and c = cos t are off by e_k = k pi u / 2 + F u, the functions s^2 and s c by b_k = 2 e_k +
+    e_k^2 + u. The computed value is a sum of terms c_a f_1 .. f_d, each through at most `forward` operations, in any order; hence its error
+    is at most sum_a |c_a| [prod_i (M_i + b_i) (1 + gamma) - prod_i M_i] with M_i the largest value of a function (1, 1 and 1/2). The
+    derivative by x_i has k/2 (2 s c) or k/2 (c^2 - s^2) in place of f_i, which reverse differentiation sums of products that are off by
+    k/2 (2 sqrt(2) e_k + 2 e_k^2).
 
     Args:
         coefficients: as for `dropped_bound`.
@@ -215,16 +217,16 @@ def state_bound(
 ) -> Bound:
     """Bound for a surrogate that carries delta = psi(x) - psi(0) through diagonal encodings and fixed blocks.
 
-    Phases b . x / 2 are sums of n terms of at most pi / 2: off by p = gamma_n n pi / 2. So sin^2 and sin cos of them are off by q = 2 e + e^2 + u,
-    e = p + F u, and exp(i b . x) - 1 by w = 2 sqrt(2) q. An encoding, delta + (exp(i b . x) - 1)(psi(0) + delta), keeps the norm of psi(0) +
-    delta; it adds w + 12 u (three operations an amplitude on numbers of norm at most 2 each), and the error of the stored psi(0) twice. A
-    block adds its `block_errors` (constants, and in the file's precision its sums) times the norm of delta, at most 2. With e_K the sum of
-    all these, delta (delta + 2 psi(0)) summed with signs over D states is off by e_K (2 + e_K) + 8 gamma_{D+3} and the reference's error
-    four times.
+    Phases b . x / 2 are sums of n terms of at most pi / 2: off by p = gamma_n n pi / 2. So sin^2 and sin cos of them are off by q = 2 e +
+    e^2 + u, e = p + F u, and exp(i b . x) - 1 by w = 2 sqrt(2) q. An encoding, delta + (exp(i b . x) - 1)(psi(0) + delta), keeps the norm
+    of psi(0) + delta; it adds w + 12 u (three operations an amplitude on numbers of norm at most 2 each), and the error of the stored psi(0)
+    twice. A block adds its `block_errors` (constants, and in the file's precision its sums) times the norm of delta, at most 2. With e_K
+    the sum of all these, delta (delta + 2 psi(0)) summed with signs over D states is off by e_K (2 + e_K) + 8 gamma_{2 D + 3}, and by the
+    error of the stored psi(0) four times.
 
     Backward, lambda = 2 P psi has norm 2 and error 2 e_K + 20 u; blocks and encodings keep its norm and add as much as forward. The
     derivative by a phase is at most |lambda_b| |psi_b|; reverse differentiation sums terms of at most four times that, so the sum over b is
-    off by 2 |error of psi| + |error of lambda| + 4 (gamma_{D+12} + 3 sqrt(2) e). Each encoding of a feature adds one such error.
+    off by 2 |error of psi| + |error of lambda| + 4 (gamma_{2 D + 12} + 3 sqrt(2) e). Each encoding of a feature adds one such error.
 
     Args:
         block_errors: (K) error of B_1 .. B_K in the 2-norm: stored constants against the circuit's, plus rounding of the products.
@@ -241,11 +243,11 @@ def state_bound(
     for error in block_errors:
         state += phase * (1.0 + state) + 12.0 * u + 2.0 * reference_error
         state = state * (1.0 + error) + 2.0 * error
-    value = state * (2.0 + state) + 8.0 * gamma(dim + 3, u) + 4.0 * reference_error
+    value = state * (2.0 + state) + 8.0 * gamma(2 * dim + 3, u) + 4.0 * reference_error
     adjoint = 2.0 * state + 4.0 * reference_error + 20.0 * u
     for error in block_errors:
         adjoint = adjoint * (1.0 + error) + 2.0 * error + phase * (2.0 + adjoint) + 24.0 * u
-    one = 2.0 * state + adjoint * (1.0 + state) + 4.0 * (gamma(dim + 12, u) + 3.0 * math.sqrt(2.0) * off)
+    one = 2.0 * state + adjoint * (1.0 + state) + 4.0 * (gamma(2 * dim + 12, u) + 3.0 * math.sqrt(2.0) * off)
     gradient = np.broadcast_to(one * encodings_of, (num_outputs, len(encodings_of)))
     return Bound(np.full(num_outputs, value * _SLACK), gradient * _SLACK)
 

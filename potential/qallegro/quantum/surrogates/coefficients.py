@@ -113,7 +113,7 @@ def _sin_cos(m: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
 def _residual(tensor: np.ndarray, grid: np.ndarray, degrees: tuple[int, ...]) -> float:
     """Bound on the form's deviation from the grid values it was made of: computed, plus the rounding of that computation.
 
-    A sine of `_sin_cos` is off by 3 + F roundings, as t cot t <= 1 on [0, pi/2]; a product of two by twice that and one; n terms are summed.
+    A sine of `_sin_cos` is off by 3 + F roundings, as t cot t <= 1 on [0, pi/2]; a product of two by twice that and one; sums have n terms.
     """
     back, magnitude = tensor.astype(Real), np.abs(tensor)
     roundings = 1.0

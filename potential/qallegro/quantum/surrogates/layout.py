@@ -4,11 +4,11 @@ from torch import nn
 
 #: last part of a buffer's name -> meaning; rows first
 _LAYOUT = {
-    "half_frequencies": "(features of the group x frequencies, all features): half_frequencies @ x = k x / 2, feature by feature, k = 1..degree",
-    "functions": "rows of the table of functions (feature by feature: 1, sin^2 of each k x/2, sin cos of each k x/2) that are used, in order",
+    "half_frequencies": "(features of the group x frequencies, all features): half_frequencies @ x = k x / 2, feature by feature",
+    "functions": "rows of the table of functions that are used; feature by feature 1, sin^2 of each k x/2, sin cos of each",
     "one": "ones, the constant function",
-    "products": "rows of the products of functions of the first `multiplied_features` features (last feature fastest) that are used",
-    "coefficients": "(functions of the other features, first slowest, then outputs; products): the matrix product comes first",
+    "products": "rows that are used of the products of the first `multiplied_features` features' functions, last fastest",
+    "coefficients": "(functions of the other features, first slowest, then outputs; products)",
     "order": "row of the concatenated groups, then zeros, that holds each output",
     "first_half_phases": "(D - 1, features): half phases b . x / 2 of the first encoding, basis states 1 .. D - 1",
     "first_squares": "(2 D, D - 1): delta = first_squares @ sin^2 + first_products @ (sin cos); real parts first",

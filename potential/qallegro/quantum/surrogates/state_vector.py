@@ -191,6 +191,7 @@ def unitary_bounds(config: CircuitConfig, angles: Tensor, dtype: torch.dtype) ->
     root = math.sqrt(2**config.num_qubits)
     # Columns of a fused block are states, each off by `block_error`, so the matrix by at most sqrt(D) times that (Frobenius).
     made_off = [root * block_error(block) for block in made[1:]]
+    made_off[0] += root * kron_error(2)  # psi(0) multiplied into the first block
     # Rounded once, then a sum of 2 D products: |A| as a real matrix has norm sqrt(2 D) at most.
     stored_off = [e + (u + gamma(2 * 2**config.num_qubits + 1, u)) * math.sqrt(2.0) * root for e in made_off]
     return _bounds(config, made, made_off, stored_off, u)
