@@ -34,7 +34,7 @@ DATA_COUNTS = (1_000, 10_000, 100_000, 1_000_000)
 #: angle draws a seed, and inputs for each
 DRAWS, INPUTS = 12, 24
 #: circuits x angles x amplitudes of one seed, some seconds
-_BUDGET = 2.5e8
+_BUDGET = 1.2e8
 
 
 class FisherSamples(NamedTuple):
@@ -101,8 +101,9 @@ def fisher_section(config: CircuitConfig, trained: Tensor | None, seeds: int) ->
     runs = [_one_seed(config, seed, draws, inputs) for seed in range(seeds)]
     ceilings = {"classical": 2**config.num_qubits - 1, "quantum": 2 ** (config.num_qubits + 1) - 2, "outputs": config.num_outputs}
     section: dict[str, Any] = {"angles": config.num_angles, "seeds": seeds, "draws_of_angles": draws, "inputs": inputs}
-    if (draws, inputs) != (DRAWS, INPUTS):
-        section["note"] = f"{draws} draws and {inputs} inputs a seed instead of {DRAWS} and {INPUTS}, for the size of the circuit"
+    wanted = (DRAWS, _wanted_inputs(config))
+    if (draws, inputs) != wanted:
+        section["note"] = f"{draws} draws and {inputs} inputs a seed instead of {wanted[0]} and {wanted[1]}, for the size of the circuit"
     arrays: dict[str, Any] = {"mean": {}, "eigenvalues": {}, "eigenvalues_one_input": {}}
     for kind in KINDS:
         single = torch.stack([run[kind]["rank_one_input"] for run in runs]).double()
@@ -114,6 +115,7 @@ def fisher_section(config: CircuitConfig, trained: Tensor | None, seeds: int) ->
         arrays["eigenvalues_one_input"][kind] = torch.cat([run[kind]["eigenvalues_one_input"] for run in runs])
         section[kind] = {
             "ceiling_at_one_input": min(ceilings[kind], config.num_angles),
+            "ceiling_over_inputs": min(inputs * ceilings[kind], config.num_angles),
             "rank_at_one_input": mean_std(single.mean(1).tolist()) | {"largest": int(single.max())},
             "rank_over_inputs": mean_std(many.mean(1).tolist()) | {"largest": int(many.max())},
             "trace": mean_std([float(run[kind]["fisher"].diagonal(dim1=1, dim2=2).sum(1).mean()) for run in runs]),
@@ -152,8 +154,13 @@ def rank_by_depth(config: CircuitConfig, depths: list[int], seeds: int) -> list[
 
 def _sizes(config: CircuitConfig, draws: int = DRAWS) -> tuple[int, int]:
     cost = config.num_angles * 2**config.num_qubits * (config.num_angles + 3 * config.num_qubits)
-    inputs = affordable(INPUTS, 2 * cost, _BUDGET, 4)
+    inputs = affordable(_wanted_inputs(config), 2 * cost, _BUDGET, 4)
     return affordable(draws, inputs * cost, _BUDGET, 2), inputs
+
+
+def _wanted_inputs(config: CircuitConfig) -> int:
+    # The few outputs of an input must not limit the rank over all of them.
+    return max(INPUTS, -(-3 * config.num_angles // (2 * config.num_outputs)))
 
 
 def _one_seed(config: CircuitConfig, seed: int, draws: int, inputs: int) -> dict[str, dict[str, Tensor]]:

@@ -23,7 +23,7 @@ from qallegro.quantum.config import CircuitConfig
 MAX_GRID = 4096
 DRAWS = 24
 #: grid points x amplitudes x (gates + outputs) of all draws of a seed, some seconds
-_BUDGET = 4e8
+_BUDGET = 1.5e8
 #: rounding of sums over the grid leaves 1e-16; a coefficient that is not identically zero exceeds this in some of many draws
 ZERO = 1e-12
 THRESHOLDS = tuple(10.0 ** (-k / 2) for k in range(24, 1, -1))

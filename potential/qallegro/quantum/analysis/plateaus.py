@@ -24,7 +24,7 @@ _RESAMPLES = 200
 #: own observables that are looked at: evenly spaced ones
 _MAX_OUTPUTS = 3
 #: gates x amplitudes x draws of one circuit
-_BUDGET = 6e7
+_BUDGET = 2.5e7
 _ZERO = 1e-24
 
 

@@ -122,7 +122,7 @@ def _fisher(section: dict[str, Any] | None) -> Iterator[RenderableType]:
             kind,
             _pm(values["rank_at_one_input"], "{:.4g}"),
             str(values["ceiling_at_one_input"]),
-            _pm(values["rank_over_inputs"], "{:.4g}"),
+            _pm(values["rank_over_inputs"], "{:.4g}") + _limit(values, section["angles"]),
             f"{values['eigenvalues']['median']:.3g}",
             f"{values['eigenvalues']['share_below_1e-12_of_largest']:.1%}",
             _pm(values["trace"], "{:.3g}"),
@@ -196,6 +196,12 @@ def _plateaus(section: dict[str, Any] | None) -> Iterator[RenderableType]:
             f"fitted: variance ~ 2^(-r n) with r = {own['rate']:.2f} ± {own['error']:.2f} (own observables), "
             f"{everywhere['rate']:.2f} ± {everywhere['error']:.2f} (one on all qubits), over {first} to {last} qubits"
         )
+
+
+def _limit(values: dict[str, Any], angles: int) -> str:
+    """A remark where so few inputs cannot show the full rank."""
+    ceiling = values["ceiling_over_inputs"]
+    return f" (these inputs show at most {ceiling})" if ceiling < angles else ""
 
 
 def _pm(value: dict[str, float], form: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch
 
@@ -87,20 +88,26 @@ def _draw(axis: Axes, graph: Any, labels: dict[Any, str]) -> None:
     # Columns of a reduced diagram lie anywhere; evenly spaced they leave room for names.
     columns = {row: k for k, row in enumerate(sorted({graph.row(v) for v in graph.vertices()}))}
     place = {v: (columns[graph.row(v)], -float(graph.qubit(v))) for v in graph.vertices()}
-    for edge in graph.edges():
-        u, v = graph.edge_st(edge)
-        hadamard = graph.edge_type(edge) == EdgeType.HADAMARD
-        (x0, y0), (x1, y1) = place[u], place[v]
-        axis.plot([x0, x1], [y0, y1], color=BLUE if hadamard else "#6b7280", ls="--" if hadamard else "-", lw=0.7, zorder=1)
-    for v, (x, y) in place.items():
-        kind = graph.type(v)
-        generic = (graph.phase(v) * 2) % 1 != 0
-        color = INK if kind == VertexType.BOUNDARY else ORANGE if generic else _RED if kind == VertexType.X else _GREEN
-        axis.scatter(x, y, s=8 if kind == VertexType.BOUNDARY else 34, color=color, edgecolor=INK, lw=0.4, zorder=2)
-        if v in labels:
-            axis.annotate(labels[v], (x, y), xytext=(1, 4), textcoords="offset points", rotation=55, fontsize=6.5, zorder=3)
+    for kind, color, dashes in ((EdgeType.SIMPLE, "#6b7280", "-"), (EdgeType.HADAMARD, BLUE, "--")):
+        ends = [graph.edge_st(edge) for edge in graph.edges() if graph.edge_type(edge) == kind]
+        axis.add_collection(LineCollection([[place[u], place[v]] for u, v in ends], colors=color, linestyles=dashes, lw=0.7, zorder=1))
+    vertices = list(place)
+    boundary = [graph.type(v) == VertexType.BOUNDARY for v in vertices]
+    colors = [INK if b else _color(graph, v) for v, b in zip(vertices, boundary, strict=True)]
+    sizes = [8 if b else 34 for b in boundary]
+    axis.scatter(*zip(*place.values(), strict=True), s=sizes, c=colors, edgecolor=INK, lw=0.4, zorder=2)
+    for v, label in labels.items():
+        axis.annotate(label, place[v], xytext=(1, 4), textcoords="offset points", rotation=55, fontsize=6.5, zorder=3)
     axis.margins(0.04, 0.12)
     axis.axis("off")
+
+
+def _color(graph: Any, vertex: Any) -> str:
+    from pyzx.utils import VertexType
+
+    if (graph.phase(vertex) * 2) % 1 != 0:
+        return ORANGE
+    return _RED if graph.type(vertex) == VertexType.X else _GREEN
 
 
 def _labels(config: CircuitConfig, reduction: Reduction) -> dict[Any, str]:

@@ -26,7 +26,7 @@ from qallegro.quantum.config import CircuitConfig
 from qallegro.quantum.inert import find_inert
 
 #: of a circuit; reducing takes time quadratic in it, some seconds at this size
-MAX_PARAMETERS = 300
+MAX_PARAMETERS = 120
 _CHECKS = 4
 #: sums of up to 2^20 products in float64, and coefficients times phases rounded to 1e-15
 TOLERANCE = 1e-9
