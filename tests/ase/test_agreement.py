@@ -13,7 +13,8 @@ from systems import alloy, make_batch
 from tolerances import CALCULATOR
 from toy_export import toy_reference
 
-CONFIGURATIONS = ["default", "default-float32", "typed_cutoffs", "typed_scales", "zbl", "spline", "no_parity", "mlp", "qdi", "qdi-float32", "qdi_reuploading"]
+CONFIGURATIONS = ["default", "default-float32", "typed_cutoffs", "typed_scales", "zbl", "spline", "no_parity", "mlp"]
+CONFIGURATIONS += ["qdi", "qdi-float32", "qdi_reuploading"]
 
 
 def reference(checkpoint, atoms):
