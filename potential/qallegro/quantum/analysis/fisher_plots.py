@@ -46,7 +46,8 @@ def _histogram(axis: Any, eigenvalues: dict[str, Any], trained: dict[str, Any] |
         share = np.histogram(logs, edges)[0] / len(logs)
         axis.bar(centers + (k - 1) * width * 0.3, share, width * 0.3, color=_COLORS[kind], label=_LABELS[kind])
         if trained is not None:
-            own = np.log10(np.maximum(trained[kind]["eigenvalues"].numpy(), _FLOOR))
+            values = trained[kind]["eigenvalues"].numpy()
+            own = np.where(values > _FLOOR, np.log10(np.maximum(values, _FLOOR)), zero)
             axis.plot(own, np.full(len(own), -0.012 * (k + 1)), "|", ms=5, color=_COLORS[kind], clip_on=False)
     ticks = [t for t in (-6, -4, -2, 0, 2) if np.log10(_FLOOR) <= t <= edges[-1] + 0.5]
     axis.set_xticks([zero, *ticks], ["0", *(f"$10^{{{t}}}$" for t in ticks)])

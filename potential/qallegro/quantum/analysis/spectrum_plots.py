@@ -10,7 +10,7 @@ from qallegro.quantum.circuit import pauli_strings
 from qallegro.quantum.config import CircuitConfig
 
 #: frequencies whose distribution is drawn one by one
-_MAX_VIOLINS = 90
+_MAX_VIOLINS = 60
 _MAX_OUTPUTS_SHOWN = 10
 
 
