@@ -9,6 +9,7 @@ where b are the bits of a basis state; the phase exp(-i sum x / 2) of RZ acts on
 """
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -20,7 +21,7 @@ from qallegro.quantum.config import CircuitConfig
 _H = torch.tensor([[1, 1], [1, -1]], dtype=torch.complex128) / math.sqrt(2.0)
 _S = torch.diag(torch.tensor([1, 1j], dtype=torch.complex128))
 #: V with P = V Z V^dagger
-_TO_AXIS = {"Z": torch.eye(2, dtype=torch.complex128), "X": _H, "Y": _S @ _H}
+_TO_AXIS = {"X": _H, "Y": _S @ _H}
 
 
 class FusedCircuit(NamedTuple):
@@ -40,34 +41,47 @@ def fuse(config: CircuitConfig, angles: Tensor) -> FusedCircuit:
     n = config.num_qubits
     dim = 2**n
     layers = _layers(config, angles.to(torch.float64))
-    turn = _on_all_qubits(_TO_AXIS[config.encoding_axis], n).to(angles.device)
-    axis = "Z" if config.observables == "z_zz" else config.observables
-    measure = _on_all_qubits(_TO_AXIS[axis].conj().T.contiguous(), n).to(angles.device)
+    device = angles.device
+    turn, back = _to_axis(config.encoding_axis, n, device)
+    _, measure = _to_axis("Z" if config.observables == "z_zz" else config.observables, n, device)
     blocks: list[Tensor] = []
     initial = torch.zeros(dim, dtype=torch.complex128, device=angles.device)
     initial[0] = 1.0
     start = 0
     for index, depth in enumerate(config.depths):
-        block = initial if index == 0 else turn
-        for layer in layers[start : start + depth]:
-            block = layer @ block
+        factors = [initial if index == 0 else turn, *layers[start : start + depth], measure if index == config.num_encodings else back]
         start += depth
-        blocks.append((measure if index == config.num_encodings else turn.conj().T) @ block)
+        block = None
+        for factor in factors:
+            if factor is not None:
+                block = factor if block is None else factor @ block
+        blocks.append(torch.eye(dim, dtype=torch.complex128, device=device) if block is None else block)
     return FusedCircuit(blocks[0], blocks[1:])
 
 
 def feature_bits(config: CircuitConfig) -> Tensor:
-    """(n, D) float64: bit of qubit q in each basis state; qubit 0 is the most significant."""
-    n = config.num_qubits
+    """(n, D) float64: bit of qubit q in each basis state; qubit 0 is the most significant. Shared: not to be written to."""
+    return _bits(config.num_qubits)
+
+
+def observable_signs(config: CircuitConfig) -> Tensor:
+    """(num_outputs, D) float64: eigenvalue of each observable in each state of the measured basis. Shared: not to be written to."""
+    return _signs(config.num_qubits, tuple(pauli_strings(config)))
+
+
+@cache
+@torch.inference_mode(False)  # what is kept must serve training too
+def _bits(n: int) -> Tensor:
     states = torch.arange(2**n)
     return torch.stack([(states >> (n - 1 - q)) & 1 for q in range(n)]).to(torch.float64)
 
 
-def observable_signs(config: CircuitConfig) -> Tensor:
-    """(num_outputs, D) float64: eigenvalue of each observable in each state of the measured basis."""
-    bits = feature_bits(config)
+@cache
+@torch.inference_mode(False)  # what is kept must serve training too
+def _signs(n: int, strings: tuple[str, ...]) -> Tensor:
+    bits = _bits(n)
     rows = []
-    for pauli in pauli_strings(config):
+    for pauli in strings:
         measured = [bits[q] for q, letter in enumerate(pauli) if letter != "I"]
         rows.append(1.0 - 2.0 * torch.remainder(torch.stack(measured).sum(0), 2.0))
     return torch.stack(rows)
@@ -96,28 +110,40 @@ def _layers(config: CircuitConfig, angles: Tensor) -> list[Tensor]:
     result, layer = [], 0
     for depth in config.depths:
         for within in range(depth):
-            source, sign = _entangler(config, within)
-            result.append(product[layer][source.to(angles.device)] * sign.to(angles.device).unsqueeze(1))
+            source, sign = _entangler(n, tuple(entangling_pairs(config, within)), config.entangler == "cz_ring")
+            rows = product[layer]
+            if source is not None:
+                rows = rows.index_select(0, source.to(angles.device))
+            if sign is not None:
+                rows = rows * sign.to(angles.device).unsqueeze(1)
+            result.append(rows)
             layer += 1
     return result
 
 
-def _entangler(config: CircuitConfig, within: int) -> tuple[Tensor, Tensor]:
-    """The entangler as a signed permutation: row r of its product with M is sign[r] M[source[r]]."""
-    n = config.num_qubits
+@cache
+@torch.inference_mode(False)  # what is kept must serve training too
+def _entangler(n: int, pairs: tuple[tuple[int, int], ...], is_cz: bool) -> tuple[Tensor | None, Tensor | None]:
+    """The entangler as a signed permutation: row r of its product with M is sign[r] M[source[r]]; None where all rows stay as they are."""
     states = torch.arange(2**n)
     source, sign = states.clone(), torch.ones(2**n, dtype=torch.float64)
-    for control, target in entangling_pairs(config, within):
+    for control, target in pairs:
         on = (states >> (n - 1 - control)) & 1
-        if config.entangler == "cz_ring":
+        if is_cz:
             sign = sign * (1.0 - 2.0 * (on & (states >> (n - 1 - target)) & 1))
         else:
             source = source[states ^ (on << (n - 1 - target))]
-    return source, sign
+    return None if is_cz or not pairs else source, sign if is_cz and pairs else None
 
 
-def _on_all_qubits(matrix: Tensor, n: int) -> Tensor:
-    product = matrix
+@cache
+@torch.inference_mode(False)  # what is kept must serve training too
+def _to_axis(axis: str, n: int, device: torch.device) -> tuple[Tensor | None, Tensor | None]:
+    """V on all qubits and its inverse; None for the Z axis, which needs none."""
+    if axis == "Z":
+        return None, None
+    product = _TO_AXIS[axis]
     for _ in range(n - 1):
-        product = torch.kron(product, matrix)
-    return product
+        product = torch.kron(product, _TO_AXIS[axis])
+    product = product.to(device)
+    return product, product.conj().T.contiguous()

@@ -16,6 +16,7 @@ from qallegro.quantum.circuit import encoded_features
 from qallegro.quantum.config import CircuitConfig
 from qallegro.quantum.fusion import FusedCircuit, feature_bits, fuse, observable_signs, real_matrix
 from qallegro.quantum.inert import Inert, check_features_act, find_inert
+from qallegro.quantum.phases import rotate
 
 if TYPE_CHECKING:
     from qallegro.quantum.surrogates.request import ClassicalForm, Request
@@ -64,16 +65,17 @@ def _run(config: CircuitConfig, fused: FusedCircuit, features: Tensor) -> Tensor
             matrix = real_matrix(unitary * reference)
             matrix = torch.cat([matrix[1:dim], matrix[dim + 1 :]], 0).to(dtype)
             phases = phases[:, 1:]
-            delta = torch.cat([torch.cos(phases) - 1.0, torch.sin(phases)], 1) @ matrix
+            delta = rotate(phases) @ matrix
         else:
-            cos, sin = torch.cos(phases) - 1.0, torch.sin(phases)
+            cos, sin = torch.split(rotate(phases), dim, 1)
             re, im = torch.split(delta, dim, 1)
             full_re, full_im = re + reference.real.to(dtype), im + reference.imag.to(dtype)
             delta = torch.cat([re + cos * full_re - sin * full_im, im + cos * full_im + sin * full_re], 1)
             delta = delta @ real_matrix(unitary).to(dtype)
         reference = unitary @ reference
     amplitudes = torch.cat([reference.real, reference.imag]).to(dtype)
-    return (delta * (delta + 2.0 * amplitudes)) @ torch.cat([signs, signs], 1).T
+    both = torch.cat([signs, signs], 1).T
+    return torch.addmm(delta @ (2.0 * amplitudes.unsqueeze(1) * both), delta * delta, both)
 
 
 class QuantumLayer(nn.Module):
