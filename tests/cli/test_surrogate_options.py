@@ -47,7 +47,10 @@ def test_form_and_tolerance_are_taken_from_the_command_line(program):
 
 
 MISTAKES = {
-    "no such form": (["export", "model.pth", "--surrogate", "best"], "`surrogate` must be one of auto, fourier, unitary, gates, got 'best'"),
+    "no such form": (
+        ["export", "model.pth", "--surrogate", "best"],
+        "`surrogate` must be one of auto, fourier, unitary, gates, got 'best'",
+    ),
     "no tolerance": (["export", "model.pth", "--surrogate-tolerance", "-1"], "`surrogate_tolerance` must be above 0"),
     "no circuit": (["export", "plain.pth", "--surrogate", "gates"], "need a model with a circuit"),
     "no data": (["export", "model.pth", "--data", "absent.xyz"], "data file must exist"),

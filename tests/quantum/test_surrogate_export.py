@@ -139,7 +139,7 @@ def test_constants_of_the_record_reproduce_the_outputs(exported, checkpoints):
                 tables.append(np.array([1.0 if n == 0 else v for n, v in zip(numbers, values, strict=True)]))
             product = np.ones(1)
             for table in tables[: group["multiplied_features"]]:
-                product = np.outer(product, table).ravel()
+                product = np.outer(table, product).ravel()
             sums = (
                 weights[f"readout.layer.groups.{k}.coefficients"].numpy() @ product[weights[f"readout.layer.groups.{k}.products"].numpy()]
             )

@@ -220,9 +220,9 @@ def state_bound(
     Phases b . x / 2 are sums of n terms of at most pi / 2: off by p = gamma_n n pi / 2. So sin^2 and sin cos of them are off by q = 2 e +
     e^2 + u, e = p + F u, and exp(i b . x) - 1 by w = 2 sqrt(2) q. An encoding, delta + (exp(i b . x) - 1)(psi(0) + delta), keeps the norm
     of psi(0) + delta; it adds w + 12 u (three operations an amplitude on numbers of norm at most 2 each), and the error of the stored
-    psi(0) twice. A block adds its `block_errors` (constants, and in the file's precision its sums) times the norm of delta, at most 2. With e_K
-    the sum of all these, delta (delta + 2 psi(0)) summed with signs over D states is off by e_K (2 + e_K) + 8 gamma_{2 D + 3}, and by the
-    error of the stored psi(0) four times.
+    psi(0) twice. A block adds its `block_errors` (constants, and in the file's precision its sums) times the norm of delta, at most 2. With
+    e_K the sum of all these, delta (delta + 2 psi(0)) summed with signs over D states is off by e_K (2 + e_K) + 8 gamma_{2 D + 3}, and by
+    the error of the stored psi(0) four times.
 
     Backward, lambda = 2 P psi has norm 2 and error 2 e_K + 20 u; blocks and encodings keep its norm and add as much as forward. The
     derivative by a phase is at most |lambda_b| |psi_b|; reverse differentiation sums terms of at most four times that, so the sum over b is

@@ -104,7 +104,9 @@ class FourierGroup(nn.Module):
         self.all_functions = picked == list(range(len(sizes) * width))
         self.register_buffer("functions", torch.tensor(picked, dtype=torch.int64))
         self.register_buffer("one", torch.ones(len(sizes), 1, 1, dtype=dtype))
-        matrix = group.tensor.reshape(math.prod(sizes[:split]), -1).T
+        # Rows of the product run over the first feature fastest.
+        first = list(reversed(range(split)))
+        matrix = group.tensor.transpose(*first, *range(split, group.tensor.ndim)).reshape(math.prod(sizes[:split]), -1).T
         used = np.flatnonzero(np.any(matrix != 0.0, 0))
         self.all_products = len(used) > 0.7 * matrix.shape[1]
         if self.all_products:
@@ -119,23 +121,21 @@ class FourierGroup(nn.Module):
         sin = torch.sin(half)
         shape = [self.features, self.degree, edges]
         one = self.one.expand(self.features, 1, edges)
-        table = torch.cat([one, (sin * sin).view(shape), (sin * torch.cos(half)).view(shape)], 1).flatten(0, 1)
-        if not self.all_functions:
-            table = table.index_select(0, self.functions)
-        functions = torch.split(table, self.sizes)
+        table = torch.cat([one, (sin * sin).view(shape), (sin * torch.cos(half)).view(shape)], 1)
+        if self.all_functions:
+            functions = table.unbind(0)
+        else:
+            functions = torch.split(table.flatten(0, 1).index_select(0, self.functions), self.sizes)
         product = functions[0]
         for k in range(1, self.split):
-            product = (product.unsqueeze(1) * functions[k].unsqueeze(0)).flatten(0, 1)
+            # The longer factor inside: the sums of the reverse pass then run over whole blocks of rows.
+            product = (functions[k].unsqueeze(1) * product).flatten(0, 1)
         if not self.all_products:
             product = product.index_select(0, self.products)
         sums = torch.mm(self.coefficients, product)
         for k in range(self.split, self.features):
-            # `unbind`, not slices: its derivative is one concatenation.
-            terms = sums.view(self.sizes[k], sums.shape[0] // self.sizes[k], edges).unbind(0)
-            values = functions[k].unbind(0)
-            sums = terms[0]
-            for j in range(1, len(terms)):
-                sums = torch.addcmul(sums, terms[j], values[j])
+            terms = sums.view(self.sizes[k], sums.shape[0] // self.sizes[k], edges)
+            sums = (functions[k].unsqueeze(1) * terms).sum(0)
         return sums
 
 

@@ -7,7 +7,7 @@ _LAYOUT = {
     "half_frequencies": "(features of the group x frequencies, all features): half_frequencies @ x = k x / 2, feature by feature",
     "functions": "rows of the table of functions that are used; feature by feature 1, sin^2 of each k x/2, sin cos of each",
     "one": "ones, the constant function",
-    "products": "rows that are used of the products of the first `multiplied_features` features' functions, last fastest",
+    "products": "rows that are used of the products of the first `multiplied_features` features' functions, first fastest",
     "coefficients": "(functions of the other features, first slowest, then outputs; products)",
     "order": "row of the concatenated groups, then zeros, that holds each output",
     "first_half_phases": "(D - 1, features): half phases b . x / 2 of the first encoding, basis states 1 .. D - 1",
