@@ -64,7 +64,7 @@ def markdown(outcomes: list[Outcome], record: dict[str, Any]) -> str:
     """The report for people."""
     here = record["machine"]
     lines = [
-        "# Allegro, +MLP, +QDI and two classical controls at an equal budget",
+        "# Allegro, +MLP, +QDI and two controls at an equal budget",
         "",
         f"{here['processor']}, {here['cores']} cores, {record['workers']} run(s) at a time, one thread each, load average "
         f"{here['load_average'][0]:.2f} at the start, {record['date']}. "
