@@ -123,32 +123,69 @@ def test_record_holds_the_proof_and_weights_the_constants(name, form, exported, 
     assert describe_file(checkpoints[name])["provenance"]["sample_frames"] == plain_frames()
 
 
-def test_constants_of_the_record_reproduce_the_outputs(exported, checkpoints):
-    """A reader without torch: form F from the record and the weights alone, in numpy, as docs/file-format.md tells it."""
-    for name in QDI:
-        file = exported(name, "fourier", "float64")
-        surrogate, weights = file.record["surrogate"], read_weights(file.path)
-        rng = np.random.default_rng(0)
-        x = rng.uniform(-np.pi, np.pi, len(surrogate["degrees"]))
-        outputs = np.zeros(len(surrogate["observables"]))
-        for k, group in enumerate(surrogate["groups"]):
-            tables = []
-            for feature, numbers in zip(group["features"], group["functions"], strict=True):
-                halves = [(number + 1) // 2 * x[feature] / 2 for number in numbers]
-                values = [np.sin(h) ** 2 if n % 2 else np.sin(h) * np.cos(h) for n, h in zip(numbers, halves, strict=True)]
-                tables.append(np.array([1.0 if n == 0 else v for n, v in zip(numbers, values, strict=True)]))
-            product = np.ones(1)
-            for table in tables[: group["multiplied_features"]]:
-                product = np.outer(table, product).ravel()
-            sums = (
-                weights[f"readout.layer.groups.{k}.coefficients"].numpy() @ product[weights[f"readout.layer.groups.{k}.products"].numpy()]
-            )
-            for table in tables[group["multiplied_features"] :]:
-                sums = table @ sums.reshape(len(table), -1)
-            outputs[group["outputs"]] = sums
-        layer = load_model(checkpoints[name])[0].network.readout.layer
-        expected = layer(torch.from_numpy(x).unsqueeze(0))[0].detach().numpy()
-        np.testing.assert_allclose(outputs, expected, rtol=0.0, atol=SURROGATE_ROUNDING["float64"])
+def read_fourier(surrogate, weights, x):
+    outputs = np.zeros(len(surrogate["observables"]))
+    for k, group in enumerate(surrogate["groups"]):
+        tables = []
+        for feature, numbers in zip(group["features"], group["functions"], strict=True):
+            halves = [(number + 1) // 2 * x[feature] / 2 for number in numbers]
+            values = [np.sin(h) ** 2 if n % 2 else np.sin(h) * np.cos(h) for n, h in zip(numbers, halves, strict=True)]
+            tables.append(np.array([1.0 if n == 0 else v for n, v in zip(numbers, values, strict=True)]))
+        product = np.ones(1)
+        for table in tables[: group["multiplied_features"]]:
+            product = np.outer(table, product).ravel()
+        sums = weights[f"groups.{k}.coefficients"] @ product[weights[f"groups.{k}.products"]]
+        for table in tables[group["multiplied_features"] :]:
+            sums = table @ sums.reshape(len(table), -1)
+        outputs[group["outputs"]] = sums
+    return outputs
+
+
+def encode(delta, twice_reference, h):
+    re, im = np.split(twice_reference[:, 0] + 2 * delta, 2)
+    square, product = np.sin(h) ** 2, np.sin(h) * np.cos(h)
+    return delta - np.concatenate([square * re + product * im, square * im - product * re])
+
+
+def read_unitary(surrogate, weights, x):
+    h = weights["first_half_phases"] @ x
+    delta = weights["first_squares"] @ np.sin(h) ** 2 + weights["first_products"] @ (np.sin(h) * np.cos(h))
+    for k, unitary in enumerate(weights["unitaries"]):
+        delta = unitary @ encode(delta, weights["twice_references"][k], weights["half_phases"][k] @ x)
+    return weights["signs"] @ (delta * (delta + weights["twice_references"][-1][:, 0]))
+
+
+def read_gates(surrogate, weights, x):
+    delta = np.zeros(weights["signs"].shape[1])
+    for k, steps in enumerate(surrogate["steps"]):
+        delta = encode(delta, weights["twice_references"][k], weights["half_phases"][k] @ x)
+        for i, step in enumerate(steps):
+            name = f"blocks.{k}.steps.{i}"
+            if step == "rotations":
+                matrix = weights[f"{name}.matrix"]
+                turned = matrix @ delta.reshape(len(matrix), -1)
+                delta = turned.reshape(2, len(matrix) // 2, -1).transpose(0, 2, 1).ravel()
+            else:
+                delta = delta[weights[f"{name}.source"]] * weights[f"{name}.sign"][:, 0]
+    return weights["signs"] @ (delta * (delta + weights["twice_references"][-1][:, 0]))
+
+
+READERS = {"fourier": read_fourier, "unitary": read_unitary, "gates": read_gates}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", QDI)
+def test_a_reader_without_torch_finds_the_outputs(name, form, exported, checkpoints):
+    """From the record and the weights alone, in numpy, as docs/file-format.md tells it."""
+    file = exported(name, form, "float64")
+    prefix = file.record["surrogate"]["module"] + "."
+    weights = {key.removeprefix(prefix): t.numpy() for key, t in read_weights(file.path).items() if key.startswith(prefix)}
+    x = np.random.default_rng(0).uniform(-np.pi, np.pi, len(file.record["surrogate"]["degrees"]))
+    layer = load_model(checkpoints[name])[0].network.readout.layer
+    expected = layer(torch.from_numpy(x).unsqueeze(0))[0].detach().numpy()
+    assert np.abs(expected).max() > 0.01
+    found = READERS[form](file.record["surrogate"], weights, x)
+    np.testing.assert_allclose(found, expected, rtol=0.0, atol=SURROGATE_ROUNDING["float64"])
 
 
 def test_tolerance_prunes_and_says_what_it_costs(checkpoints, tmp_path):

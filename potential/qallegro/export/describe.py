@@ -84,8 +84,8 @@ def _surrogate_rows(surrogate: dict[str, Any]) -> list[tuple[str, str]]:
     rows += [(f"{name} left out", reason) for name, reason in timing["left_out"].items()]
     if "coefficients" in surrogate:
         c = surrogate["coefficients"]
-        text = f"{c['spectrum']:,} in the spectrum, {c['kept']:,} kept; dropped ones bounded by {c['dropped_bound'][0]:.1e}"
-        rows.append(("coefficients", text))
+        dropped = f"; what was dropped changes outputs by {c['dropped_bound'][0]:.1e} at most" if c["dropped"] else ""
+        rows.append(("coefficients", f"{c['spectrum']:,} in the spectrum, {c['kept']:,} kept{dropped}"))
     tolerance = "exact to rounding" if surrogate["tolerance"] is None else f"{surrogate['tolerance']:.1e}"
     rows.append(("tolerance", tolerance))
     for what in ("value", "gradient"):
