@@ -83,7 +83,7 @@ def test_information_of_outputs_is_that_of_autograd():
     angles, features = points(config)
     from qallegro.quantum.statevector import expectations
 
-    jacobian = torch.func.jacrev(lambda a: expectations(config, a, features)[0])(angles[0])
+    jacobian = torch.autograd.functional.jacobian(lambda a: expectations(config, a, features)[0], angles[0])
     assert (fisher_roots(config, angles, features).outputs[0] - jacobian).abs().max() < CIRCUIT_ANALYSIS
 
 

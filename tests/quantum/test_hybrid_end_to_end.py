@@ -41,7 +41,10 @@ def checkpoint(request, tmp_path_factory):
     else:
         data = request.getfixturevalue("shared") / "data"
         config = Path(__file__).parents[2] / "configs" / "cu_li_qdi.yaml"
-        words, species = [str(config), f"data.root={data}", "training.max_steps=40", "training.max_epochs=1", "trainer.plots=false"], ("Cu", "Li")
+        words, species = (
+            [str(config), f"data.root={data}", "training.max_steps=40", "training.max_epochs=1", "trainer.plots=false"],
+            ("Cu", "Li"),
+        )
     command = [sys.executable, "-m", "qallegro.cli.main", "train", *words, "-o", str(folder / "run")]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"}, timeout=300)
     assert done.returncode == 0, done.stderr
