@@ -54,3 +54,6 @@ SAMPLED_SPREAD = 0.12
 
 #: Outputs of a circuit's classical form: hundreds of roundings of terms of order one, which partly cancel
 SURROGATE_ROUNDING = {"float64": 2e-14, "float32": 1e-5}
+
+#: Entries of order one of 3j tensors and what follows from them, float64: some ten roundings here, as many more in e3nn's floating sums
+NATIVE_TABLES = 1e-13
