@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from e3nn import o3
-from tolerances import NATIVE_TABLES
 
 from qallegro.model.angular import SphericalHarmonics
 from qallegro.model.tensor_product import couplings, dimension
+from tolerances import NATIVE_TABLES
 
 CPP = Path(__file__).parents[2] / "cpp"
 COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("c++")

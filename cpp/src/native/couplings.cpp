@@ -83,7 +83,8 @@ Coupling make_coupling(const Irreps &irreps_in, const Irreps &environment, const
 
 std::vector<Coupling> couplings(int l_max, bool parity, int num_layers) {
   if (l_max < 0 || l_max > largest_degree)
-    throw Error("`l_max` must be from 0 to " + std::to_string(largest_degree) + ", it is " + std::to_string(l_max) + "; export the model again");
+    throw Error("`l_max` must be from 0 to " + std::to_string(largest_degree) + ", it is " + std::to_string(l_max) +
+                "; export the model again");
   if (num_layers < 1) throw Error("`num_layers` must be at least 1, it is " + std::to_string(num_layers) + "; export the model again");
   Irreps environment, both;
   for (int degree = 0; degree <= l_max; ++degree) {

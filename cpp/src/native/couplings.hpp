@@ -22,8 +22,8 @@ struct CouplingEntry {
 /// The tensor product of one layer: out[output] = sum over entries of weight[path] coefficient environment[..] in[..].
 struct Coupling {
   std::vector<Irrep> irreps_in, irreps_out;
-  int num_paths;           ///< paths in the order of the weights: output irrep, then input irrep, then environment irrep
-  int d_env, d_in, d_out;  ///< components
+  int num_paths;                       ///< paths in the order of the weights: output irrep, then input irrep, then environment irrep
+  int d_env, d_in, d_out;              ///< components
   std::vector<CouplingEntry> entries;  ///< sorted by (output, input, environment, path)
 };
 

@@ -21,7 +21,8 @@ double factorial(int n) {
   return product;
 }
 
-// Zero outside of 0 <= k <= n. Every partial product is itself a binomial coefficient times at most n: no overflow for n <= 2 largest_degree.
+// Zero outside of 0 <= k <= n. Every partial product is itself a binomial coefficient times at most n: no overflow for n <= 2
+// largest_degree.
 std::int64_t binomial(int n, int k) {
   if (k < 0 || k > n) return 0;
   std::int64_t value = 1;
