@@ -138,7 +138,7 @@ void ZipFile::read_directory() {
 
   const std::string directory = bytes(offset, size, "the directory");
   members_.reserve(count);
-  std::uint64_t p = 0;
+  std::uint64_t p = 0, left = file_size_;
   for (std::uint64_t n = 0; n < count; ++n) {
     if (directory.size() - p < directory_size || little_endian<std::uint32_t>(directory, p) != directory_signature)
       damaged("directory entry " + std::to_string(n) + " is broken");
@@ -158,6 +158,9 @@ void ZipFile::read_directory() {
     if (!apply_zip64_extra(directory.substr(p + name_size, extra_size), member))
       damaged("the zip64 sizes of `" + member.name + "` are cut off");
     p += name_size + extra_size + comment_size;
+    // Members that share bytes would make `verify` take the square of the file's size.
+    if (member.compressed_size > left) damaged("its members together are longer than the file");
+    left -= member.compressed_size;
     members_.push_back(std::move(member));
   }
 }
