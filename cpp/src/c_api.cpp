@@ -113,6 +113,7 @@ void require_pointer(const void *pointer, const std::string &name) {
 }
 
 // Structs of a program that was compiled with a later header are longer: what this library does not know there must not be asked for.
+// Shorter ones do not exist yet; when a struct grows, the first version's size is the least one, and missing members are zero.
 template <class Struct>
 void check_struct(const Struct *given, const std::string &name, const std::string &initialiser) {
   constexpr std::size_t longest = 4096;  // so that a struct without an initialiser is not read far beyond its end
