@@ -57,3 +57,6 @@ SURROGATE_ROUNDING = {"float64": 2e-14, "float32": 1e-5}
 
 #: Entries of order one of 3j tensors and what follows from them, float64: some ten roundings here, as many more in e3nn's floating sums
 NATIVE_TABLES = 1e-13
+
+#: Forces in eV/Å of a pair potential in LAMMPS next to its formula: a dozen terms of order one, written in full precision
+PAIR_FORMULA = 1e-12
