@@ -1,6 +1,5 @@
 #include "native/periodic_layer.hpp"
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "qallegro/error.hpp"
@@ -30,9 +29,6 @@ PeriodicLayer read_random_fourier(const TensorFile &weights) {
   if (features < 1 || outputs < 1)
     throw Error("tensor `readout.layer.frequencies` must have features and outputs, its shape is (" + std::to_string(features) + ", " +
                 std::to_string(outputs) + "); export the model again");
-  for (const Tensor *tensor : {&frequencies, &phases})
-    for (const double value : tensor->values)
-      if (!std::isfinite(value)) throw Error("tensors of `readout.layer` must be finite, they are not; export the model again");
   PeriodicLayer layer;
   layer.num_features = static_cast<int>(features);
   layer.num_outputs = static_cast<int>(outputs);

@@ -28,8 +28,9 @@ SurrogateReader::SurrogateReader(const Json &surrogate, const TensorFile &weight
 }
 
 std::int64_t SurrogateReader::integer(const Json &value, const std::string &what, std::int64_t low, std::int64_t high) const {
-  const bool small = value.is_number_unsigned() && value.get<std::uint64_t>() > static_cast<std::uint64_t>(high) ? false : true;
-  if (!value.is_number_integer() || !small || value.get<std::int64_t>() < low || value.get<std::int64_t>() > high)
+  // Beyond 2^63 a conversion would wrap.
+  const bool huge = value.is_number_unsigned() && value.get<std::uint64_t>() > static_cast<std::uint64_t>(high);
+  if (!value.is_number_integer() || huge || value.get<std::int64_t>() < low || value.get<std::int64_t>() > high)
     refuse(what, "must be a whole number in " + std::to_string(low) + " .. " + std::to_string(high) + ", it is " + value.dump());
   return value.get<std::int64_t>();
 }
@@ -53,17 +54,13 @@ std::vector<Json> SurrogateReader::list(const Json &values, const std::string &w
 }
 
 const Tensor &SurrogateReader::tensor(const std::string &name, const std::vector<std::int64_t> &shape) const {
-  const Tensor &found = weights_.get(prefix_ + name, shape);
-  for (const double value : found.values)
-    if (!std::isfinite(value)) throw Error("tensor `" + prefix_ + name + "` must be finite, it is not; export the model again");
-  return found;
+  return weights_.get(prefix_ + name, shape);
 }
 
 std::vector<std::int64_t> SurrogateReader::whole_numbers(const std::string &name, std::int64_t count, std::int64_t limit) const {
   std::vector<std::int64_t> result;
   for (const double value : tensor(name, {count}).values) {
-    // Written so that a NaN is refused too; both sides are exact.
-    if (!(value >= 0.0 && value < static_cast<double>(limit) && value == std::floor(value)))
+    if (value < 0.0 || value >= static_cast<double>(limit) || value != std::floor(value))
       throw Error("tensor `" + prefix_ + name + "` must hold whole numbers in 0 .. " + std::to_string(limit - 1) + ", it holds " +
                   std::to_string(value) + "; export the model again");
     result.push_back(static_cast<std::int64_t>(value));

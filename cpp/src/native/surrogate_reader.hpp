@@ -28,7 +28,7 @@ class SurrogateReader {
   /// The elements of a list; anything else is an error.
   std::vector<nlohmann::json> list(const nlohmann::json &values, const std::string &what) const;
 
-  /// Constant `name` of the form, of finite numbers; -1 in `shape` matches any length.
+  /// Constant `name` of the form; -1 in `shape` matches any length.
   const Tensor &tensor(const std::string &name, const std::vector<std::int64_t> &shape) const;
 
   /// A constant of `count` whole numbers in 0 .. limit - 1.
