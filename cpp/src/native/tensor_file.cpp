@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <utility>
 
 #include "native/tensor_header.hpp"
 #include "qallegro/error.hpp"
