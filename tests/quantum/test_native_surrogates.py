@@ -224,7 +224,7 @@ def test_random_fourier(shape, precision, program, tmp_path):
     check(program, file, stored, shape[:2], precision, module if precision == "single" else None)
 
 
-@pytest.mark.parametrize("name", ["qdi_reuploading", "rff"])
+@pytest.mark.parametrize("name", [pytest.param("qdi_reuploading", marks=pytest.mark.slow), "rff"])
 def test_whole_exported_file(name, program, tmp_path):
     from qallegro.export.exporter import export_model
     from qallegro.model.build import build_potential
