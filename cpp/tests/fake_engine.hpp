@@ -15,7 +15,7 @@ class FakeEngine final : public Engine {
  public:
   FakeEngine(const Record &record, std::int64_t slots) : record_(record), slots_(slots) {}
 
-  void evaluate(const Block &block) override {
+  void evaluate(const Block &block, int) override {
     ++calls;
     sizes_were_legal = sizes_were_legal && block.n_centers >= 2 && block.n_slots >= 2;
     largest_block = std::max(largest_block, block.n_centers * block.n_slots);

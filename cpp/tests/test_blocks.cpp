@@ -9,7 +9,7 @@ using namespace qallegro;
 
 namespace {
 
-// A selection of rows with the given numbers of neighbors, made by `select_edges`.
+// A selection of rows with the given numbers of neighbors, selected and ordered as the evaluator does.
 EdgeSelection rows_with(const std::vector<int> &counts) {
   std::vector<std::int32_t> centers(counts.size()), types(counts.size() + 1, 0);
   std::iota(centers.begin(), centers.end(), 0);
@@ -22,9 +22,11 @@ EdgeSelection rows_with(const std::vector<int> &counts) {
   record.r_max = 4.0;
   record.cutoffs = {4.0};
   EdgeSelection selection;
-  select_edges({static_cast<std::int64_t>(types.size()), static_cast<std::int64_t>(counts.size()), centers.data(), first.data(),
-                neighbors.data(), vectors.data(), types.data()},
-               record, selection);
+  const EdgeList edges{static_cast<std::int64_t>(types.size()), static_cast<std::int64_t>(counts.size()), centers.data(), first.data(),
+                       neighbors.data(), vectors.data(), types.data()};
+  prepare_selection(edges, selection);
+  select_rows(edges, record, 0, edges.n_centers, selection);
+  order_rows(selection);
   return selection;
 }
 

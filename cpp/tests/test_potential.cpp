@@ -64,7 +64,7 @@ TEST(errors_of_a_library_arrive_as_they_are) {
 TEST(every_rule_of_the_options_is_kept) {
   search_in(FAKE_ENGINE_FOLDER);
   const TemporaryFile file = exported_file();
-  CHECK_ERROR(Potential(file.path(), options("libtorch")), "`engine` must be one of `auto`, `torchscript`, `aoti`, it is `libtorch`");
+  CHECK_ERROR(Potential(file.path(), options("libtorch")), "`engine` must be one of `auto`, `native`, `torchscript`, `aoti`, it is `libtorch`");
   CHECK_ERROR(Potential(file.path(), options("aoti")), "`engine` `aoti` runs files of kind `aoti`");
   for (const char *device : {"gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1234", "CPU", ""})
     CHECK_ERROR(Potential(file.path(), options("auto", device)), "`device` must be");
@@ -77,7 +77,7 @@ TEST(missing_and_foreign_libraries_are_named) {
   search_in("/nonexistent");
   CHECK_ERROR(Potential(file.path(), {}), "is in none of the folders /nonexistent, ");
   search_in(EMPTY_LIBRARY_FOLDER);
-  CHECK_ERROR(Potential(file.path(), {}), "must export `qallegro_make_engine_v1`");
+  CHECK_ERROR(Potential(file.path(), {}), "must export `qallegro_make_engine_v2`");
   const std::string folder = std::filesystem::path(file.path()).replace_extension(".folder").string();
   std::filesystem::create_directory(folder);
   std::ofstream(folder + "/libqallegro_torch.so") << "not a library";

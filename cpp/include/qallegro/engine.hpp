@@ -13,8 +13,10 @@ namespace qallegro {
 /// system of any size is a sequence of blocks. Unused slots carry a vector of length 2 r_max and type 0:
 /// the model is exactly zero there.
 struct Block {
+  std::int64_t n_filled = 0;                     ///< centers that are atoms; the rest is padding
   std::int64_t n_centers = 0;                    ///< >= 2 (padding rows are isolated atoms of type 0)
   std::int64_t n_slots = 0;                      ///< neighbors a centre, >= 2
+  const std::int64_t *n_neighbors = nullptr;     ///< (n_centers) slots in use, from the first one on
   const std::int64_t *center_types = nullptr;    ///< (n_centers)
   const std::int64_t *neighbor_types = nullptr;  ///< (n_centers, n_slots)
   const double *edge_vectors = nullptr;          ///< (n_centers, n_slots, 3) Å
@@ -25,15 +27,18 @@ struct Block {
 class Engine {
  public:
   virtual ~Engine() = default;
-  virtual void evaluate(const Block &block) = 0;
+  /// Calls at the same time differ in `thread`, which is below `concurrent_blocks`.
+  virtual void evaluate(const Block &block, int thread) = 0;
   virtual std::string description() const = 0;
   /// Slots (centres times neighbors) that one block should hold at most on this engine and device.
   virtual std::int64_t slots_per_block() const = 0;
+  /// Blocks that may be evaluated at the same time, each by a thread of its own; 1 for engines with threads inside.
+  virtual int concurrent_blocks() const { return 1; }
 };
 
 /// What a factory gets: the file, what it says of itself, and how to run it.
 struct EngineRequest {
-  std::string engine;  ///< "torchscript" or "aoti", never "auto"
+  std::string engine;  ///< "native", "torchscript" or "aoti", never "auto"
   Record record;
   Options options;  ///< `threads` is at least 1, the form of `device` has been checked
 };
@@ -41,6 +46,6 @@ struct EngineRequest {
 /// Every engine library exports a function of this type; it throws `Error`, and the caller owns the engine.
 /// The name carries the version of this header, so that libraries of different versions never meet.
 using EngineFactory = Engine *(const EngineRequest &);
-inline constexpr const char *engine_factory_name = "qallegro_make_engine_v1";
+inline constexpr const char *engine_factory_name = "qallegro_make_engine_v2";
 
 }  // namespace qallegro

@@ -16,7 +16,7 @@ namespace qallegro {
 
 /// How a file is to be run.
 struct Options {
-  std::string engine = "auto";  ///< "auto", "torchscript", "aoti"
+  std::string engine = "auto";  ///< "auto", "native", "torchscript", "aoti"
   std::string device = "auto";  ///< "cpu", "cuda", "cuda:1", or "auto": a GPU if there is one
   int local_rank = 0;           ///< node-local MPI rank: "cuda" means device local_rank % count
   int threads = 0;              ///< CPU threads inside the engine; 0: OMP_NUM_THREADS, else 1
@@ -50,7 +50,7 @@ struct Results {
   double *per_atom_virial_centroid = nullptr;
 };
 
-/// Seconds and counts summed since the last reset.
+/// Seconds (the mean over threads) and counts summed since the last reset.
 struct Timings {
   double pack = 0.0;     ///< edges into blocks
   double engine = 0.0;   ///< inside the engine, copies to and from a device included

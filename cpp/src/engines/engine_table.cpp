@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "engines/engine_library.hpp"
+#include "native/engine.hpp"
 
 namespace qallegro {
 
@@ -11,22 +12,33 @@ namespace {
 
 struct EngineRow {
   const char *name;     ///< what a user asks for
-  const char *kind;     ///< the kind of file it runs
-  const char *library;  ///< the shared library that holds it
+  const char *kind;     ///< the kind of file it runs; null: any
+  const char *library;  ///< the shared library that holds it; null: it is part of this one
 };
 
 // "auto" takes the first row that runs the file, so the fastest engine of a kind comes first.
 constexpr EngineRow engine_table[] = {
+    {"native", nullptr, nullptr},
     {"torchscript", "torchscript", "libqallegro_torch.so"},
     {"aoti", "aoti", "libqallegro_torch.so"},
 };
 
-const EngineRow &row_for(const Record &record, const std::string &asked) {
+// What keeps the engine of this library from running a file on a device, or nothing.
+std::string native_refusal(const Record &record, const std::string &device) {
+  if (device.starts_with("cuda")) return "runs on the CPU";
+  return native::refusal(record);
+}
+
+const EngineRow &row_for(const Record &record, const std::string &asked, const std::string &device) {
   std::string names = "`auto`";
   const EngineRow *named = nullptr;
   for (const EngineRow &row : engine_table) {
     names += std::string(", `") + row.name + "`";
-    const bool runs_file = record.format == row.kind;
+    const std::string refusal = row.library ? "" : native_refusal(record, device);
+    const bool runs_file = (!row.kind || record.format == row.kind) && refusal.empty();
+    if (asked == row.name && !refusal.empty())
+      throw Error("`engine` `" + asked + "` " + refusal + ", `device` is `" + device + "` and the file `" + record.path +
+                  "`; use engine `" + record.format + "`");
     if (asked == row.name) named = &row;
     if (runs_file && (asked == "auto" || asked == row.name)) return row;
   }
@@ -57,11 +69,12 @@ void check_device(const std::string &device) {
 }  // namespace
 
 std::unique_ptr<Engine> make_engine(const Record &record, const Options &options) {
-  const EngineRow &row = row_for(record, options.engine);
   check_device(options.device);
+  const EngineRow &row = row_for(record, options.engine, options.device);
   if (options.local_rank < 0) throw Error("`local_rank` must be 0 or more, it is " + std::to_string(options.local_rank));
   EngineRequest request{row.name, record, options};
   request.options.threads = threads_for(options);
+  if (!row.library) return native::make_engine(request);
   return std::unique_ptr<Engine>(engine_factory(row.library)(request));
 }
 

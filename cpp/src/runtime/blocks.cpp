@@ -53,34 +53,23 @@ void check_rows(const EdgeList &edges) {
                   " to " + std::to_string(edges.first_edge[row + 1]));
 }
 
-// Counting sort: the order of the caller survives among equals, so that the same input always gives the same blocks.
-void order_rows(EdgeSelection &selection, std::int64_t n_rows) {
-  std::int64_t largest = 0;
-  for (std::int64_t row = 0; row < n_rows; ++row) largest = std::max(largest, selection.count(row));
-  auto &place = selection.place;
-  place.assign(largest + 2, 0);
-  for (std::int64_t row = 0; row < n_rows; ++row) ++place[largest - selection.count(row) + 1];
-  for (std::int64_t k = 1; k <= largest + 1; ++k) place[k] += place[k - 1];
-  selection.order.resize(n_rows);
-  for (std::int64_t row = 0; row < n_rows; ++row) selection.order[place[largest - selection.count(row)]++] = row;
-}
-
 }  // namespace
 
 std::int64_t BlockShape::n_centers() const { return std::max(n_rows, smallest_size); }
 
-void select_edges(const EdgeList &edges, const Record &record, EdgeSelection &selection) {
+void prepare_selection(const EdgeList &edges, EdgeSelection &selection) {
   check_rows(edges);
-  const std::int64_t n_edges = edges.n_centers > 0 ? edges.first_edge[edges.n_centers] : 0;
+  selection.edges.resize(edges.n_centers > 0 ? edges.first_edge[edges.n_centers] : 0);
+  selection.counts.resize(edges.n_centers);
+}
+
+void select_rows(const EdgeList &edges, const Record &record, std::int64_t begin, std::int64_t end, EdgeSelection &selection) {
   const std::size_t n_types = record.atom_types.size();
-  selection.edges.resize(n_edges);
-  selection.first.resize(edges.n_centers + 1);
-  selection.first[0] = 0;
-  std::int64_t kept = 0;
-  for (std::int64_t row = 0; row < edges.n_centers; ++row) {
+  for (std::int64_t row = begin; row < end; ++row) {
     const std::int32_t center = edges.centers[row];
     check_index(center, edges, "centers");
     const double *cutoffs = record.cutoffs.data() + checked_type(edges, record, center) * n_types;
+    std::int64_t *kept = selection.edges.data() + edges.first_edge[row];
     for (std::int64_t edge = edges.first_edge[row]; edge < edges.first_edge[row + 1]; ++edge) {
       const std::int32_t neighbor = edges.neighbors[edge];
       check_index(neighbor, edges, "neighbors");
@@ -89,12 +78,28 @@ void select_edges(const EdgeList &edges, const Record &record, EdgeSelection &se
       const double r2 = v[0] * v[0] + v[1] * v[1] + v[2] * v[2];
       // Written so that a NaN fails it too.
       if (!(r2 >= shortest_edge * shortest_edge && std::isfinite(r2))) refuse_vector(v, center, neighbor);
-      selection.edges[kept] = edge;
+      *kept = edge;
       kept += r2 < cutoff * cutoff;
     }
-    selection.first[row + 1] = kept;
+    selection.counts[row] = kept - (selection.edges.data() + edges.first_edge[row]);
   }
-  order_rows(selection, edges.n_centers);
+}
+
+// Counting sort: the order of the caller survives among equals, so that the same input always gives the same blocks.
+void order_rows(EdgeSelection &selection) {
+  const auto n_rows = static_cast<std::int64_t>(selection.counts.size());
+  std::int64_t largest = 0;
+  selection.total = 0;
+  for (const std::int64_t count : selection.counts) {
+    largest = std::max(largest, count);
+    selection.total += count;
+  }
+  auto &place = selection.place;
+  place.assign(largest + 2, 0);
+  for (const std::int64_t count : selection.counts) ++place[largest - count + 1];
+  for (std::int64_t k = 1; k <= largest + 1; ++k) place[k] += place[k - 1];
+  selection.order.resize(n_rows);
+  for (std::int64_t row = 0; row < n_rows; ++row) selection.order[place[largest - selection.count(row)]++] = row;
 }
 
 void cut_blocks(const EdgeSelection &selection, std::int64_t slots_per_block, std::vector<BlockShape> &blocks) {
@@ -120,6 +125,7 @@ const Block &BlockBuffers::pack(const EdgeList &edges, const Record &record, con
   const std::int64_t n_centers = shape.n_centers(), n_slots = shape.n_slots;
   const auto slots = static_cast<std::size_t>(n_centers * n_slots);
   center_types_.resize(std::max(center_types_.size(), static_cast<std::size_t>(n_centers)));
+  n_neighbors_.resize(center_types_.size());
   per_atom_energy_.resize(center_types_.size());
   neighbor_types_.resize(std::max(neighbor_types_.size(), slots));
   edge_vectors_.resize(3 * neighbor_types_.size());
@@ -134,20 +140,23 @@ const Block &BlockBuffers::pack(const EdgeList &edges, const Record &record, con
       const std::int64_t row = selection.order[shape.first_row + c];
       center_types_[c] = edges.atom_types[edges.centers[row]];
       filled = selection.count(row);
-      const std::int64_t *kept = selection.edges.data() + selection.first[row];
+      const std::int64_t *kept = selection.edges.data() + edges.first_edge[row];
       for (std::int64_t k = 0; k < filled; ++k) {
         types[k] = edges.atom_types[edges.neighbors[kept[k]]];
         std::copy_n(edges.edge_vectors + 3 * kept[k], 3, vectors + 3 * k);
       }
     }
+    n_neighbors_[c] = filled;
     for (std::int64_t k = filled; k < n_slots; ++k) {
       types[k] = 0;
       vectors[3 * k] = 2.0 * record.r_max;
       vectors[3 * k + 1] = vectors[3 * k + 2] = 0.0;
     }
   }
-  block_ = {n_centers,
+  block_ = {shape.n_rows,
+            n_centers,
             n_slots,
+            n_neighbors_.data(),
             center_types_.data(),
             neighbor_types_.data(),
             edge_vectors_.data(),

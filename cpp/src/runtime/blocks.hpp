@@ -11,11 +11,12 @@ namespace qallegro {
 
 /// The edges of one evaluation that lie inside their cutoffs, and the order in which their centres are packed.
 struct EdgeSelection {
-  std::vector<std::int64_t> edges;  ///< indices into the EdgeList, row after row
-  std::vector<std::int64_t> first;  ///< (n_centers + 1) into `edges`
+  std::vector<std::int64_t> edges;   ///< indices into the EdgeList; those of a row start where its edges do there
+  std::vector<std::int64_t> counts;  ///< (n_centers) edges of each row that were kept
   std::vector<std::int64_t> order;  ///< rows by falling number of neighbors, ties in the caller's order
   std::vector<std::int64_t> place;  ///< scratch of the sort
-  std::int64_t count(std::int64_t row) const { return first[row + 1] - first[row]; }
+  std::int64_t count(std::int64_t row) const { return counts[row]; }
+  std::int64_t total = 0;  ///< edges that were kept
 };
 
 /// A run of `EdgeSelection::order` that is evaluated at once.
@@ -26,8 +27,15 @@ struct BlockShape {
   std::int64_t n_centers() const;  ///< rows and padding rows
 };
 
-/// Checks every index, type and vector, and keeps what is shorter than its cutoff. Throws `Error` that names the atoms.
-void select_edges(const EdgeList &edges, const Record &record, EdgeSelection &selection);
+/// Checks the rows and makes room for what `select_rows` finds. Throws `Error`.
+void prepare_selection(const EdgeList &edges, EdgeSelection &selection);
+
+/// Checks every index, type and vector of the rows begin .. end - 1, and keeps what is shorter than its cutoff. Rows are independent.
+/// Throws `Error` that names the atoms.
+void select_rows(const EdgeList &edges, const Record &record, std::int64_t begin, std::int64_t end, EdgeSelection &selection);
+
+/// Counts the edges of all rows, and orders the rows.
+void order_rows(EdgeSelection &selection);
 
 /// Cuts the ordered rows so that no block of several rows exceeds `slots_per_block`.
 void cut_blocks(const EdgeSelection &selection, std::int64_t slots_per_block, std::vector<BlockShape> &blocks);
@@ -40,7 +48,7 @@ class BlockBuffers {
 
  private:
   Block block_;
-  std::vector<std::int64_t> center_types_, neighbor_types_;
+  std::vector<std::int64_t> n_neighbors_, center_types_, neighbor_types_;
   std::vector<double> edge_vectors_, per_atom_energy_, edge_gradients_;
 };
 

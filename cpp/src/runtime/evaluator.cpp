@@ -1,6 +1,9 @@
 #include "runtime/evaluator.hpp"
 
+#include <omp.h>
+
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 
@@ -30,7 +33,7 @@ void add_outer(double *tensor, double factor, const double *v, const double *g) 
 void scatter_row(const EdgeList &edges, const Record &record, const EdgeSelection &selection, std::int64_t row, double energy,
                  const double *gradients, Results &results) {
   const std::int32_t center = edges.centers[row];
-  const std::int64_t *kept = selection.edges.data() + selection.first[row];
+  const std::int64_t *kept = selection.edges.data() + edges.first_edge[row];
   double force[3] = {0.0, 0.0, 0.0};
   for (std::int64_t k = 0; k < selection.count(row); ++k) {
     const std::int64_t edge = kept[k];
@@ -61,29 +64,144 @@ void scatter_row(const EdgeList &edges, const Record &record, const EdgeSelectio
     for (int a = 0; a < 3; ++a) results.forces[3 * center + a] += force[a];
 }
 
+// Runs work(k) for k = 0 .. count - 1 on a thread each. An exception of the work stays in its own share.
+//
+// The two counters say nothing that the barriers of OpenMP do not say; they make them visible to ThreadSanitizer, which does not
+// know those of a runtime that was compiled without it.
+template <class Work>
+void on_threads(int count, Work &&work) {
+  if (count == 1) {
+    work(0);
+    return;
+  }
+  std::atomic<int> begun{1}, done{0};
+#pragma omp parallel num_threads(count)
+  {
+    begun.load(std::memory_order_acquire);
+    // Fewer threads than asked for is what OpenMP may give: each then takes every n-th share.
+    for (int k = omp_get_thread_num(); k < count; k += omp_get_num_threads()) work(k);
+    done.fetch_add(1, std::memory_order_release);
+  }
+  done.load(std::memory_order_acquire);
+}
+
+void rethrow_first(const std::exception_ptr &error) {
+  if (error) std::rethrow_exception(error);
+}
+
+// Where each thread's blocks begin and end: runs with about as many slots each.
+void cut_shares(const std::vector<BlockShape> &blocks, std::int64_t count, std::vector<std::size_t> &cuts) {
+  std::int64_t total = 0, passed = 0;
+  for (const BlockShape &shape : blocks) total += shape.n_rows * shape.n_slots;
+  cuts.assign(1, 0);
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    const std::int64_t slots = blocks[b].n_rows * blocks[b].n_slots;
+    while (static_cast<std::int64_t>(cuts.size()) < count && (passed + slots / 2) * count >= total * static_cast<std::int64_t>(cuts.size()))
+      cuts.push_back(b);
+    passed += slots;
+  }
+  cuts.resize(count + 1, blocks.size());
+}
+
+double *own(std::vector<double> &memory, const double *wanted, std::int64_t size) {
+  if (!wanted) return nullptr;
+  memory.assign(size, 0.0);
+  return memory.data();
+}
+
+void add(double *to, const double *from, std::int64_t begin, std::int64_t end) {
+  if (!to) return;
+  for (std::int64_t k = begin; k < end; ++k) to[k] += from[k];
+}
+
 }  // namespace
+
+void Evaluator::prepare(Share &share, bool first, const EdgeList &edges, const Results &results) const {
+  share.results = results;
+  share.results.energy = 0.0;
+  share.results.virial.fill(0.0);
+  share.timings = {};
+  share.error = nullptr;
+  if (first) return;
+  share.results.per_atom_energy = own(share.per_atom_energy, results.per_atom_energy, edges.n_atoms);
+  share.results.forces = own(share.forces, results.forces, 3 * edges.n_atoms);
+  share.results.per_atom_virial = own(share.per_atom_virial, results.per_atom_virial, 9 * edges.n_atoms);
+  share.results.per_atom_virial_centroid = own(share.per_atom_virial_centroid, results.per_atom_virial_centroid, 9 * edges.n_atoms);
+}
+
+void Evaluator::evaluate_blocks(const EdgeList &edges, std::size_t begin, std::size_t end, int thread, Share &share) {
+  PhaseClock clock;
+  for (std::size_t b = begin; b < end; ++b) {
+    const BlockShape &shape = blocks_[b];
+    const Block &block = share.buffers.pack(edges, record_, selection_, shape);
+    clock.ends(share.timings.pack);
+    engine_->evaluate(block, thread);
+    clock.ends(share.timings.engine);
+    for (std::int64_t c = 0; c < shape.n_rows; ++c)
+      scatter_row(edges, record_, selection_, selection_.order[shape.first_row + c], block.per_atom_energy[c],
+                  block.edge_gradients + 3 * c * shape.n_slots, share.results);
+    share.timings.slots += block.n_centers * block.n_slots;
+    clock.ends(share.timings.scatter);
+  }
+}
+
+// Sums over threads in their order, so that the same number of threads always gives the same bits.
+void Evaluator::gather(const EdgeList &edges, Results &results) {
+  const auto count = static_cast<std::int64_t>(shares_.size());
+  for (const Share &share : shares_) {
+    results.energy += share.results.energy;
+    for (int k = 0; k < 9; ++k) results.virial[k] += share.results.virial[k];
+    timings_.pack += share.timings.pack / static_cast<double>(count);
+    timings_.engine += share.timings.engine / static_cast<double>(count);
+    timings_.scatter += share.timings.scatter / static_cast<double>(count);
+    timings_.slots += share.timings.slots;
+  }
+  if (count == 1) return;
+  on_threads(static_cast<int>(count), [&](int thread) {
+    const std::int64_t begin = edges.n_atoms * thread / count, end = edges.n_atoms * (thread + 1) / count;
+    for (std::int64_t k = 1; k < count; ++k) {
+      const Results &from = shares_[k].results;
+      add(results.per_atom_energy, from.per_atom_energy, begin, end);
+      add(results.forces, from.forces, 3 * begin, 3 * end);
+      add(results.per_atom_virial, from.per_atom_virial, 9 * begin, 9 * end);
+      add(results.per_atom_virial_centroid, from.per_atom_virial_centroid, 9 * begin, 9 * end);
+    }
+  });
+}
 
 void Evaluator::evaluate(const EdgeList &edges, Results &results) {
   PhaseClock clock;
   results.energy = 0.0;
   results.virial.fill(0.0);
-  select_edges(edges, record_, selection_);
+  prepare_selection(edges, selection_);
+  shares_.resize(engine_->concurrent_blocks());
+  const auto count = static_cast<std::int64_t>(shares_.size());
+  const auto shared = [&](auto &&work) {
+    on_threads(static_cast<int>(count), [&](int thread) {
+      try {
+        work(thread, shares_[thread]);
+      } catch (...) {
+        shares_[thread].error = std::current_exception();
+      }
+    });
+    for (const Share &share : shares_) rethrow_first(share.error);
+  };
+  shared([&](int thread, Share &share) {
+    prepare(share, thread == 0, edges, results);
+    select_rows(edges, record_, edges.n_centers * thread / count, edges.n_centers * (thread + 1) / count, selection_);
+  });
+  order_rows(selection_);
   cut_blocks(selection_, engine_->slots_per_block(), blocks_);
   if (results.edge_gradients && edges.n_centers > 0) std::fill_n(results.edge_gradients, 3 * edges.first_edge[edges.n_centers], 0.0);
-  for (const BlockShape &shape : blocks_) {
-    const Block &block = buffers_.pack(edges, record_, selection_, shape);
-    clock.ends(timings_.pack);
-    engine_->evaluate(block);
-    clock.ends(timings_.engine);
-    for (std::int64_t c = 0; c < shape.n_rows; ++c)
-      scatter_row(edges, record_, selection_, selection_.order[shape.first_row + c], block.per_atom_energy[c],
-                  block.edge_gradients + 3 * c * shape.n_slots, results);
-    timings_.slots += block.n_centers * block.n_slots;
-    clock.ends(timings_.scatter);
-  }
-  timings_.evaluations += 1;
-  timings_.edges += selection_.first.back();
   clock.ends(timings_.pack);
+  cut_shares(blocks_, count, cuts_);
+  shared([&](int thread, Share &share) { evaluate_blocks(edges, cuts_[thread], cuts_[thread + 1], thread, share); });
+  double between = 0.0;
+  clock.ends(between);
+  gather(edges, results);
+  clock.ends(timings_.scatter);
+  timings_.evaluations += 1;
+  timings_.edges += selection_.total;
 }
 
 }  // namespace qallegro

@@ -1,6 +1,7 @@
 // Runs an engine over all blocks of a system and brings its results back to atoms.
 #pragma once
 
+#include <exception>
 #include <memory>
 #include <vector>
 
@@ -26,9 +27,23 @@ class Evaluator {
   Record record_;
   std::unique_ptr<Engine> engine_;
   Timings timings_;
+  /// What one thread fills; the first one adds to the caller's arrays, the others to their own.
+  struct Share {
+    BlockBuffers buffers;
+    Results results;
+    Timings timings;
+    std::vector<double> per_atom_energy, forces, per_atom_virial, per_atom_virial_centroid;
+    std::exception_ptr error;
+  };
+
+  void prepare(Share &share, bool first, const EdgeList &edges, const Results &results) const;
+  void evaluate_blocks(const EdgeList &edges, std::size_t begin, std::size_t end, int thread, Share &share);
+  void gather(const EdgeList &edges, Results &results);
+
   EdgeSelection selection_;
   std::vector<BlockShape> blocks_;
-  BlockBuffers buffers_;
+  std::vector<std::size_t> cuts_;  ///< where the blocks of each thread begin, and the end
+  std::vector<Share> shares_;
 };
 
 }  // namespace qallegro

@@ -88,7 +88,7 @@ std::string TorchEngine::description() const {
 
 std::int64_t TorchEngine::slots_per_block() const { return device_.is_cpu() ? cpu_slots * request_.options.threads : cuda_slots; }
 
-void TorchEngine::evaluate(const Block &block) {
+void TorchEngine::evaluate(const Block &block, int) {
   translated("`" + request_.record.path + "` failed in " + request_.engine, [&] {
     // The caller may be Python code under no_grad, inference_mode or autocast: all three are states of the thread, and a
     // model that differentiates inside, or relies on its dtypes, must see none of them.

@@ -14,7 +14,7 @@ class TorchEngine : public Engine {
  public:
   explicit TorchEngine(const EngineRequest &request);
 
-  void evaluate(const Block &block) final;
+  void evaluate(const Block &block, int thread) final;
   std::string description() const final;
   std::int64_t slots_per_block() const final;
 

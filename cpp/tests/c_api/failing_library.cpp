@@ -15,7 +15,7 @@ void fail(int how) {
 class FailingEngine final : public qallegro::Engine {
  public:
   explicit FailingEngine(int how) : how_(how) {}
-  void evaluate(const qallegro::Block &) override { fail(how_); }
+  void evaluate(const qallegro::Block &, int) override { fail(how_); }
   std::string description() const override { return "failing"; }
   std::int64_t slots_per_block() const override { return 4096; }
 
@@ -25,7 +25,7 @@ class FailingEngine final : public qallegro::Engine {
 
 }  // namespace
 
-extern "C" __attribute__((visibility("default"))) qallegro::Engine *qallegro_make_engine_v1(const qallegro::EngineRequest &request) {
+extern "C" __attribute__((visibility("default"))) qallegro::Engine *qallegro_make_engine_v2(const qallegro::EngineRequest &request) {
   if (request.options.device.starts_with("cuda:")) fail(request.options.device.back() - '0');
   return new FailingEngine(request.options.local_rank);
 }

@@ -1,0 +1,61 @@
+#include "native/instruction_set.hpp"
+
+#include <cstdlib>
+
+#include "native/kernels/make_kernel.hpp"
+#include "qallegro/error.hpp"
+
+namespace qallegro::native {
+
+namespace {
+
+using Maker = Kernel *(const Plan &, const RadialTable *, bool, int);
+
+struct Isa {
+  const char *name;
+  bool (*present)();
+  Maker *make;
+};
+
+#if defined(QALLEGRO_X86_KERNELS)
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd");
+}
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+#endif
+bool always() { return true; }
+
+// The best one first.
+constexpr Isa isas[] = {
+#if defined(QALLEGRO_X86_KERNELS)
+    {"avx512", has_avx512, avx512::make_kernel},
+    {"avx2", has_avx2, avx2::make_kernel},
+#endif
+    {"plain", always, plain::make_kernel},
+};
+
+}  // namespace
+
+Kernel::~Kernel() = default;
+
+std::string instruction_set() {
+  const char *given = std::getenv("QALLEGRO_ISA");
+  std::string names;
+  for (const Isa &isa : isas) {
+    names += std::string(names.empty() ? "`" : ", `") + isa.name + "`";
+    if (given && *given && std::string(given) != isa.name) continue;
+    if (isa.present()) return isa.name;
+    if (given && *given)
+      throw Error("`QALLEGRO_ISA` is `" + std::string(given) + "`, which this processor does not have; unset it, or take a lesser one");
+  }
+  throw Error("`QALLEGRO_ISA` must be one of " + names + ", it is `" + std::string(given) + "`; unset it for the best one");
+}
+
+std::unique_ptr<Kernel> make_kernel(const std::string &isa, const Plan &plan, const RadialTable *table, bool single, int threads) {
+  for (const Isa &known : isas)
+    if (isa == known.name) return std::unique_ptr<Kernel>(known.make(plan, table, single, threads));
+  throw Error("`QALLEGRO_ISA` is `" + isa + "`, which this build does not have");
+}
+
+}  // namespace qallegro::native

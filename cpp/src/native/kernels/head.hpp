@@ -1,0 +1,119 @@
+// From the first rows of the readout to an energy for each edge, and the adjoint.
+#pragma once
+
+#include "native/kernels/chain.hpp"
+#include "native/kernels/periodic_kernel.hpp"
+
+namespace qallegro::native::QALLEGRO_ISA {
+
+/// Stages one after the other; each has its output, and what its adjoint wants, in rows of its own.
+template <class Real>
+class HeadKernel {
+ public:
+  explicit HeadKernel(const Plan &plan) : input_(plan.head_width), count_(static_cast<int>(plan.stages.size())), stages_(new StageKernel[plan.stages.size() + 1]) {
+    if (plan.periodic) periodic_ = new PeriodicKernel<Real>(*plan.periodic);
+    int width_now = widest_ = input_;
+    for (int k = 0; k < count_; ++k) {
+      const Stage &stage = plan.stages[k];
+      StageKernel &s = stages_[k];
+      s.kind = stage.kind;
+      s.activation = stage.activation;
+      s.in = width_now;
+      s.row = kept_rows_;
+      switch (stage.kind) {
+        case Stage::Kind::linear:
+          s.forward = Packed<Real>(stage.linear.values.data(), stage.linear.in, stage.linear.out, stage.linear.out, false);
+          s.adjoint = Packed<Real>(stage.linear.values.data(), stage.linear.in, stage.linear.out, stage.linear.out, true);
+          width_now = stage.linear.out;
+          break;
+        case Stage::Kind::periodic:
+          width_now = plan.periodic->num_outputs;
+          kept_rows_ += static_cast<int>(periodic_->kept_rows());
+          break;
+        case Stage::Kind::activation:
+        case Stage::Kind::pi_tanh:
+          break;
+      }
+      s.out = width_now;
+      kept_rows_ += s.out;
+      if (s.out > widest_) widest_ = s.out;
+    }
+  }
+  ~HeadKernel() {
+    delete periodic_;
+    delete[] stages_;
+  }
+  HeadKernel(const HeadKernel &) = delete;
+  HeadKernel &operator=(const HeadKernel &) = delete;
+
+  int kept_rows() const { return kept_rows_; }
+  int widest() const { return widest_; }
+
+  /// The row of energies. Inputs of activations end up holding slopes.
+  const Real *forward(Real *input, Real *kept, std::int64_t lanes) const {
+    Real *x = input;
+    for (int k = 0; k < count_; ++k) {
+      const StageKernel &s = stages_[k];
+      Real *out = kept + s.row * lanes;
+      switch (s.kind) {
+        case Stage::Kind::linear:
+          multiply<Real, false>(s.forward, x, out, lanes, lanes);
+          break;
+        case Stage::Kind::activation:
+          activate<Real>(s.activation, x, out, s.in * lanes);
+          break;
+        case Stage::Kind::pi_tanh:
+          for (std::int64_t i = 0; i < s.in * lanes; i += width<Real>) {
+            const Vec<Real> t = tanh<Real>(load(x + i));
+            store<Real>(out + i, t * pi);
+            store<Real>(x + i, (Real(1) - t * t) * pi);
+          }
+          break;
+        case Stage::Kind::periodic:
+          periodic_->forward(x, out, out + s.out * lanes, lanes);
+          break;
+      }
+      x = out;
+    }
+    return x;
+  }
+
+  /// g: the gradient of the energies in its first row, used up like `spare`; g_input is set.
+  void adjoint(Real *g, Real *spare, const Real *input, Real *kept, Real *g_input, std::int64_t lanes) const {
+    for (int k = count_ - 1; k >= 0; --k) {
+      const StageKernel &s = stages_[k];
+      const Real *x = k == 0 ? input : kept + stages_[k - 1].row * lanes;
+      switch (s.kind) {
+        case Stage::Kind::linear:
+          multiply<Real, false>(s.adjoint, g, spare, lanes, lanes);
+          break;
+        case Stage::Kind::activation:
+        case Stage::Kind::pi_tanh:
+          multiply_by<Real>(g, x, s.in * lanes);
+          continue;
+        case Stage::Kind::periodic:
+          periodic_->adjoint(x, kept + (s.row + s.out) * lanes, g, spare, lanes);
+          break;
+      }
+      Real *swap = g;
+      g = spare;
+      spare = swap;
+    }
+    std::memcpy(g_input, g, sizeof(Real) * input_ * lanes);
+  }
+
+ private:
+  struct StageKernel {
+    Stage::Kind kind = Stage::Kind::linear;
+    Activation activation = Activation::identity;
+    int in = 0, out = 0, row = 0;
+    Packed<Real> forward, adjoint;
+  };
+  static constexpr Real pi = Real(3.14159265358979323846);
+
+  int input_, count_, kept_rows_ = 0, widest_ = 0;
+  StageKernel *stages_;
+  PeriodicKernel<Real> *periodic_ = nullptr;
+};
+
+}  // namespace qallegro::native::QALLEGRO_ISA

@@ -1,0 +1,12 @@
+// The kernels of one instruction set; this file is compiled once for each.
+#include "native/kernels/block_kernel.hpp"
+#include "native/kernels/make_kernel.hpp"
+
+namespace qallegro::native::QALLEGRO_ISA {
+
+Kernel *make_kernel(const Plan &plan, const RadialTable *table, bool single, int threads) {
+  if (single) return new BlockKernel<float>(plan, table, threads);
+  return new BlockKernel<double>(plan, table, threads);
+}
+
+}  // namespace qallegro::native::QALLEGRO_ISA

@@ -1,0 +1,17 @@
+// Makers of kernels, one for each instruction set that the build has.
+#pragma once
+
+#include "native/kernel.hpp"
+
+namespace qallegro::native {
+
+#define QALLEGRO_DECLARE_MAKER(isa)                                                               \
+  namespace isa {                                                                                 \
+  Kernel *make_kernel(const Plan &plan, const RadialTable *table, bool single, int threads);      \
+  }
+QALLEGRO_DECLARE_MAKER(avx512)
+QALLEGRO_DECLARE_MAKER(avx2)
+QALLEGRO_DECLARE_MAKER(plain)
+#undef QALLEGRO_DECLARE_MAKER
+
+}  // namespace qallegro::native

@@ -1,0 +1,252 @@
+// What follows from a distance and a pair of types alone: from a table, or by the radial network itself.
+#pragma once
+
+#include <type_traits>
+
+#include "native/kernels/chain.hpp"
+#include "native/kernels/geometry.hpp"
+#include "native/kernels/shuffle.hpp"
+#include "native/radial_table.hpp"
+
+namespace qallegro::native::QALLEGRO_ISA {
+
+/// Splines of all functions, with functions in lanes: one edge reads six neighboring rows.
+template <class Real>
+class RadialTableKernel {
+ public:
+  RadialTableKernel(const Plan &plan, const RadialTable &table) : intervals_(table.intervals), count_(static_cast<int>(plan.radial_ops.size())) {
+    constexpr int w = width<Real>;
+    ranges_ = new Range[count_];
+    for (int k = 0; k < count_; ++k) {
+      const int out = plan.radial_ops[k].weights.out;
+      ranges_[k] = {plan.radial_ops[k].target, out, stride_, functions_};
+      stride_ += (out + w - 1) / w * w;
+      functions_ += out;
+    }
+    const int pairs = plan.num_types * plan.num_types, rows = intervals_ + RadialTable::taps - 1;
+    Real *to = rows_.at_least(static_cast<std::size_t>(pairs) * rows * stride_);
+    for (int pair = 0; pair < pairs; ++pair)
+      for (int knot = 0; knot < rows; ++knot, to += stride_)
+        for (int k = 0; k < count_; ++k)
+          for (int f = 0; f < ranges_[k].count; ++f) to[ranges_[k].column + f] = static_cast<Real>(table.row(pair, knot)[ranges_[k].function + f]);
+    double *offset = offsets_.at_least(pairs);
+    for (int pair = 0; pair < pairs; ++pair) offset[pair] = RadialTable::bend * plan.cutoffs[pair];
+    for (int k = 0; k < RadialTable::taps; ++k)
+      for (int p = 0; p < RadialTable::taps; ++p) basis_[k][p] = quintic_basis()[k][p];
+  }
+  ~RadialTableKernel() { delete[] ranges_; }
+  RadialTableKernel(const RadialTableKernel &) = delete;
+  RadialTableKernel &operator=(const RadialTableKernel &) = delete;
+
+  /// Rows of `kept`: the slopes of all functions by r.
+  int kept_rows() const { return functions_; }
+
+  void forward(const EdgeLanes &edges, Real *rows, Real *kept, std::int64_t lanes) const {
+    constexpr int w = width<Real>;
+    const int knots = intervals_ + RadialTable::taps - 1;
+    for (std::int64_t v = 0; v < lanes; v += w) {
+      const Real *from[w];
+      alignas(vector_bytes) Real t[w], scale[w];
+      for (int e = 0; e < w; ++e) {
+        const std::int32_t pair = edges.pair[v + e];
+        // place = intervals s(r / cutoff), with s as in radial_table.hpp.
+        const double offset = offsets_.data()[pair], inverse = 1.0 / (edges.r[v + e] + offset), scale_now = intervals_ * (1.0 + RadialTable::bend) * inverse;
+        const double place = edges.r[v + e] * scale_now;
+        // At the cutoff itself, where padding lies, the last interval ends with zeros.
+        const int i = place < intervals_ ? static_cast<int>(place) : intervals_ - 1;
+        from[e] = rows_.data() + (static_cast<std::int64_t>(pair) * knots + i) * stride_;
+        t[e] = static_cast<Real>(place < intervals_ ? place - i : 1.0);
+        scale[e] = static_cast<Real>(offset * scale_now * inverse);
+      }
+      alignas(vector_bytes) Real values[RadialTable::taps][w], slopes[RadialTable::taps][w];
+      const Vec<Real> x = load(t), by_r = load(scale);
+      for (int k = 0; k < RadialTable::taps; ++k) {
+        Vec<Real> value{}, slope{};
+        for (int p = RadialTable::taps - 1; p >= 0; --p) value = value * x + static_cast<Real>(basis_[k][p]);
+        for (int p = RadialTable::taps - 1; p >= 1; --p) slope = slope * x + static_cast<Real>(p * basis_[k][p]);
+        store<Real>(values[k], value);
+        store<Real>(slopes[k], slope * by_r);
+      }
+      for (int n = 0; n < count_; ++n) {
+        const Range &range = ranges_[n];
+        for (int f = 0; f < range.count; f += w) {
+          const int used = range.count - f < w ? range.count - f : w;
+          combine(from, range.column + f, values, used, rows + (range.target + f) * lanes + v, lanes);
+          combine(from, range.column + f, slopes, used, kept + (range.function + f) * lanes + v, lanes);
+        }
+      }
+    }
+  }
+
+  /// g_r, in float64.
+  void adjoint(const EdgeLanes &edges, const Real *g_rows, const Real *kept, std::int64_t lanes) const {
+    for (std::int64_t v = 0; v < lanes; v += width<Real>) {
+      Vec<Real> even{}, odd{};
+      for (int n = 0; n < count_; ++n) {
+        const Range &range = ranges_[n];
+        const Real *g = g_rows + range.target * lanes + v, *slope = kept + range.function * lanes + v;
+        int f = 0;
+        for (; f + 1 < range.count; f += 2) {
+          even += load(g + f * lanes) * load(slope + f * lanes);
+          odd += load(g + (f + 1) * lanes) * load(slope + (f + 1) * lanes);
+        }
+        if (f < range.count) even += load(g + f * lanes) * load(slope + f * lanes);
+      }
+      const Vec<Real> total = even + odd;
+      for (int e = 0; e < width<Real>; ++e) edges.g_r[v + e] = total[e];
+    }
+  }
+
+ private:
+  struct Range {
+    int target, count, column, function;
+  };
+
+  // A square block: for each edge six rows of a width of functions, then functions into rows.
+  inline __attribute__((always_inline)) void combine(const Real *const *from, int column, const Real (*weights)[width<Real>], int used, Real *to,
+                                                     std::int64_t lanes) const {
+    constexpr int w = width<Real>;
+    Vec<Real> block[w];
+#pragma GCC unroll 16
+    for (int e = 0; e < w; ++e) {
+      const Real *row = from[e] + column;
+      block[e] = weights[0][e] * load(row);
+#pragma GCC unroll 6
+      for (int k = 1; k < RadialTable::taps; ++k) block[e] += weights[k][e] * load(row + k * static_cast<std::int64_t>(stride_));
+    }
+    transpose<Real>(block);
+#pragma GCC unroll 16
+    for (int f = 0; f < w; ++f)
+      if (f < used) store<Real>(to + f * lanes, block[f]);
+  }
+
+  int intervals_, count_, stride_ = 0, functions_ = 0;
+  Range *ranges_ = nullptr;
+  Buffer<Real> rows_;
+  Buffer<double> offsets_;  ///< bend times cutoff of each pair of types
+  double basis_[RadialTable::taps][RadialTable::taps];
+};
+
+/// Basis functions and the radial network.
+template <class Real>
+class RadialNetworkKernel {
+ public:
+  explicit RadialNetworkKernel(const Plan &plan)
+      : kind_(plan.radial.kind), count_(plan.radial.count), span_(plan.radial.span), p_(plan.radial.envelope_p),
+        pairs_(plan.num_types * plan.num_types), chain_(plan.radial_chain), ops_(plan.radial_ops) {
+    double *f = frequencies_.at_least(count_);
+    for (int n = 0; n < count_ && kind_ == RadialEmbedding::Kind::bessel; ++n) f[n] = plan.radial.frequencies[n];
+    double *cutoffs = cutoffs_.at_least(pairs_);
+    embed_ = new Embed[pairs_];
+    for (int pair = 0; pair < pairs_; ++pair) {
+      const Matrix &w = plan.radial.pairs[pair];
+      cutoffs[pair] = plan.cutoffs[pair];
+      embed_[pair].forward = Packed<Real>(w.values.data(), w.in, w.out, w.out, false);
+      embed_[pair].adjoint = Packed<Real>(w.values.data(), w.in, w.out, w.out, true);
+    }
+  }
+  ~RadialNetworkKernel() { delete[] embed_; }
+  RadialNetworkKernel(const RadialNetworkKernel &) = delete;
+  RadialNetworkKernel &operator=(const RadialNetworkKernel &) = delete;
+
+  /// Rows of `kept`: basis, its slopes, one copy of the basis for a pair of types, input of the chain, and what the chain keeps.
+  int kept_rows() const { return 3 * count_ + embed_[0].forward.out() + chain_.kept_rows(); }
+  int widest() const { return chain_.widest() > 2 * count_ ? chain_.widest() : 2 * count_; }
+
+  void forward(const EdgeLanes &edges, Real *rows, Real *kept, std::int64_t lanes) const {
+    Real *basis = kept, *slopes = basis + count_ * lanes, *masked = slopes + count_ * lanes, *input = masked + count_ * lanes;
+    for (std::int64_t e = 0; e < lanes; ++e) {
+      const double cutoff = cutoffs_.data()[edges.pair[e]], x = edges.r[e] / cutoff;
+      if (kind_ == RadialEmbedding::Kind::bessel)
+        bessel(x, cutoff, basis + e, slopes + e, lanes);
+      else
+        splines(x, cutoff, basis + e, slopes + e, lanes);
+    }
+    bool first = true;
+    for_each_pair(edges, lanes, [&](int pair, bool alone) {
+      if (!alone) mask(edges, pair, basis, masked, lanes);
+      multiply<Real>(embed_[pair].forward, alone ? basis : masked, input, lanes, lanes, !first);
+      first = false;
+    });
+    ops_.forward(chain_.forward(input, input + embed_[0].forward.out() * lanes, lanes), rows, lanes);
+  }
+
+  void adjoint(const EdgeLanes &edges, const Real *g_rows, Real *kept, Real *spare, Real *more, std::int64_t lanes) const {
+    Real *slopes = kept + count_ * lanes, *input = kept + 3 * count_ * lanes;
+    ops_.adjoint(g_rows, spare, chain_.width_out(), lanes);
+    // The gradient of the chain's input replaces its slopes.
+    chain_.adjoint(spare, more, input, input + embed_[0].forward.out() * lanes, input, lanes);
+    for (std::int64_t e = 0; e < lanes; ++e) edges.g_r[e] = 0.0;
+    for_each_pair(edges, lanes, [&](int pair, bool) {
+      multiply<Real, false>(embed_[pair].adjoint, input, spare, lanes, lanes);
+      for (std::int64_t e = 0; e < lanes; ++e)
+        if (edges.pair[e] == pair)
+          for (int n = 0; n < count_; ++n) edges.g_r[e] += static_cast<double>(spare[n * lanes + e]) * slopes[n * lanes + e];
+    });
+  }
+
+ private:
+  struct Embed {
+    Packed<Real> forward, adjoint;
+  };
+
+  void bessel(double x, double cutoff, Real *basis, Real *slopes, std::int64_t lanes) const {
+    constexpr double pi = 3.14159265358979323846;
+    double f, df;
+    envelope(x, p_, f, df);
+    for (int n = 0; n < count_; n += width<double>) {
+      Vec<double> frequency{};
+      for (int k = 0; k < width<double> && n + k < count_; ++k) frequency[k] = frequencies_.data()[n + k];
+      Vec<double> sine, cosine;
+      sincos<double>(frequency * (pi * x), sine, cosine);
+      const Vec<double> b = sine * (1.0 / (pi * x)), db = (frequency * cosine - b) * (1.0 / x);
+      for (int k = 0; k < width<double> && n + k < count_; ++k) {
+        basis[(n + k) * lanes] = static_cast<Real>(b[k] * f);
+        slopes[(n + k) * lanes] = static_cast<Real>((db[k] * f + b[k] * df) / cutoff);
+      }
+    }
+  }
+
+  void splines(double x, double cutoff, Real *basis, Real *slopes, std::int64_t lanes) const {
+    constexpr double pi = 3.14159265358979323846;
+    const double span = (span_ + 1.0) / count_, scale = 2.0 * pi / span;
+    for (int n = 0; n < count_; ++n) {
+      double along = x - static_cast<double>(n - span_) / count_;
+      along = along < 0.0 ? 0.0 : along > span ? span : along;
+      const double sine = __builtin_sin(scale * along), lobe = 1.0 - __builtin_cos(scale * along);
+      basis[n * lanes] = static_cast<Real>(0.25 * lobe * lobe);
+      slopes[n * lanes] = static_cast<Real>(0.5 * lobe * sine * scale / cutoff);
+    }
+  }
+
+  template <class Work>
+  void for_each_pair(const EdgeLanes &edges, std::int64_t lanes, Work &&work) const {
+    bool alone = true;
+    for (std::int64_t e = 1; e < lanes; ++e) alone = alone && edges.pair[e] == edges.pair[0];
+    if (alone) {
+      work(static_cast<int>(edges.pair[0]), true);
+      return;
+    }
+    for (int pair = 0; pair < pairs_; ++pair) {
+      bool present = false;
+      for (std::int64_t e = 0; e < lanes && !present; ++e) present = edges.pair[e] == pair;
+      if (present) work(pair, false);
+    }
+  }
+
+  void mask(const EdgeLanes &edges, int pair, const Real *basis, Real *masked, std::int64_t lanes) const {
+    for (int n = 0; n < count_; ++n)
+      for (std::int64_t e = 0; e < lanes; ++e) masked[n * lanes + e] = edges.pair[e] == pair ? basis[n * lanes + e] : Real(0);
+  }
+
+  RadialEmbedding::Kind kind_;
+  int count_, span_;
+  double p_;
+  int pairs_;
+  Buffer<double> frequencies_, cutoffs_;
+  Embed *embed_ = nullptr;
+  ChainKernel<Real> chain_;
+  SourceOps<Real> ops_;
+};
+
+}  // namespace qallegro::native::QALLEGRO_ISA
