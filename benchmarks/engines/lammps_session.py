@@ -3,6 +3,7 @@
 import contextlib
 import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +26,7 @@ class LammpsSession:
     """`lmp` reading its input from here.
 
     Args:
-        lmp: the program; `mpirun` beside it starts it on more than one rank.
+        lmp: the program; more than one rank are started by the `mpirun` beside it, else by that of this Python environment.
         threads: OMP_NUM_THREADS of every rank.
         environment: more variables.
     """
@@ -34,7 +35,7 @@ class LammpsSession:
         # absolute, not resolved: a link in the folder of an environment stands for that environment
         command = [str(lmp.absolute()), "-log", "none", "-nocite", "-nonbuf"]
         if ranks > 1:
-            command = [str(lmp.absolute().with_name("mpirun")), "-n", str(ranks), *command]
+            command = [_mpirun(lmp), "-n", str(ranks), *command]
         self._folder = tempfile.TemporaryDirectory()
         self._process = subprocess.Popen(
             command,
@@ -101,6 +102,14 @@ class LammpsSession:
             before = len(family)
             family |= {child for child, parent in parents.items() if parent in family}
         return sorted(process for process in family if _program(process).startswith("lmp"))
+
+
+def _mpirun(lmp: Path) -> str:
+    folders = (lmp.absolute().parent, Path(sys.executable).parent)
+    found = next((folder / "mpirun" for folder in folders if (folder / "mpirun").is_file()), None)
+    if found is None:
+        raise LammpsError(f"more than one rank needs `mpirun`, it is in none of {' and '.join(map(str, folders))}")
+    return str(found)
 
 
 def _program(process: int) -> str:
