@@ -3,9 +3,9 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cmath>
+#include <thread>
 
 namespace qallegro {
 
@@ -64,25 +64,23 @@ void scatter_row(const EdgeList &edges, const Record &record, const EdgeSelectio
     for (int a = 0; a < 3; ++a) results.forces[3 * center + a] += force[a];
 }
 
-// Runs work(k) for k = 0 .. count - 1 on a thread each. An exception of the work stays in its own share.
-//
-// The two counters say nothing that the barriers of OpenMP do not say; they make them visible to ThreadSanitizer, which does not
-// know those of a runtime that was compiled without it.
+// Runs work(k) for k = 0 .. count - 1 on a thread each. Exceptions are the work's affair.
 template <class Work>
 void on_threads(int count, Work &&work) {
   if (count == 1) {
     work(0);
     return;
   }
-  std::atomic<int> begun{1}, done{0};
+#if defined(__SANITIZE_THREAD__)
+  // ThreadSanitizer cannot see the barriers of an OpenMP runtime that was compiled without it, and would report each of them.
+  std::vector<std::thread> threads;
+  for (int k = 0; k < count; ++k) threads.emplace_back([&work, k] { work(k); });
+  for (std::thread &thread : threads) thread.join();
+#else
 #pragma omp parallel num_threads(count)
-  {
-    begun.load(std::memory_order_acquire);
-    // Fewer threads than asked for is what OpenMP may give: each then takes every n-th share.
-    for (int k = omp_get_thread_num(); k < count; k += omp_get_num_threads()) work(k);
-    done.fetch_add(1, std::memory_order_release);
-  }
-  done.load(std::memory_order_acquire);
+  // Fewer threads than asked for is what OpenMP may give: each then takes every n-th share.
+  for (int k = omp_get_thread_num(); k < count; k += omp_get_num_threads()) work(k);
+#endif
 }
 
 void rethrow_first(const std::exception_ptr &error) {
