@@ -60,3 +60,6 @@ NATIVE_TABLES = 1e-13
 
 #: Forces in eV/Å of a pair potential in LAMMPS next to its formula: a dozen terms of order one, written in full precision
 PAIR_FORMULA = 1e-12
+
+#: Error of one float32 evaluation in units of another's whose roundings come in another order: both are samples of the same size
+ROUNDING_SHARE = 5.0

@@ -178,7 +178,7 @@ def test_a_file_that_has_gone_is_missed_when_a_copy_opens_it(toy, tmp_path):
 
 
 OPTIONS = {
-    "unknown engine": ({"engine": "jax"}, r"`engine` must be one of `auto`, `torchscript`, .*it is `jax`"),
+    "unknown engine": ({"engine": "jax"}, r"`engine` must be one of `auto`, `native`, `torchscript`, .*it is `jax`"),
     "engine of another kind of file": ({"engine": "aoti"}, r"`engine` `aoti` runs files of kind `aoti`"),
     "engine is no name": ({"engine": 3}, r"`engine` must be a name or None, it is 3"),
     "unknown device": ({"device": "tpu"}, r"`device` must be `cpu`, `cuda`, `cuda:N` or `auto`, it is `tpu`"),

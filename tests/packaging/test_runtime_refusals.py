@@ -79,7 +79,7 @@ def test_a_flipped_bit_in_the_weights_is_found(tmp_path, toy_file):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"engine": "native9"}, "`engine` must be one of `auto`, `torchscript`, `aoti`"),
+        ({"engine": "native9"}, "`engine` must be one of `auto`, `native`, `torchscript`, `aoti`"),
         ({"engine": "aoti"}, "runs files of kind `aoti`"),
         ({"device": "tpu"}, "`device` must be `cpu`, `cuda`, `cuda:N` or `auto`"),
         ({"threads": -1}, "`threads` must be 0"),
