@@ -95,8 +95,8 @@ class Output {
 
 class PyPotential {
  public:
-  PyPotential(const std::string &path, const std::string &engine, const std::string &device, int threads, int local_rank)
-      : potential_(path, options(engine, device, threads, local_rank)) {}
+  PyPotential(const std::string &path, const std::string &engine, const std::string &device, int threads, int local_rank, bool stage_times)
+      : potential_(path, options(engine, device, threads, local_rank, stage_times)) {}
 
   py::object record() const { return parsed(potential_.record()); }
   const std::string &description() const { return potential_.description(); }
@@ -114,6 +114,12 @@ class PyPotential {
   }
 
   void reset_timings() { potential_.reset_timings(); }
+
+  py::dict stage_times() const {
+    py::dict result;
+    for (const qallegro::StageTime &stage : potential_.stage_times()) result[stage.name.c_str()] = stage.seconds;
+    return result;
+  }
 
   py::dict evaluate(const py::object &given_centers, const py::object &given_first_edge, const py::object &given_neighbors,
                     const py::object &given_edge_vectors, const py::object &given_atom_types, std::int64_t n_atoms, bool per_atom_virial,
@@ -174,12 +180,13 @@ class PyPotential {
   }
 
  private:
-  static qallegro::Options options(const std::string &engine, const std::string &device, int threads, int local_rank) {
+  static qallegro::Options options(const std::string &engine, const std::string &device, int threads, int local_rank, bool stage_times) {
     qallegro::Options result;
     result.engine = engine;
     result.device = device;
     result.threads = threads;
     result.local_rank = local_rank;
+    result.stage_times = stage_times;
     return result;
   }
 
@@ -202,11 +209,13 @@ PYBIND11_MODULE(_runtime, module) {
   py::register_exception<qallegro::Error>(module, "Error", PyExc_RuntimeError);
   module.def("read_record", [](const std::string &path) { return parsed(qallegro::read_record(path)); }, py::arg("path"));
   py::class_<PyPotential>(module, "Potential")
-      .def(py::init<const std::string &, const std::string &, const std::string &, int, int>(), py::arg("path"), py::arg("engine") = "auto",
-           py::arg("device") = "auto", py::arg("threads") = 0, py::arg("local_rank") = 0, py::call_guard<py::gil_scoped_release>())
+      .def(py::init<const std::string &, const std::string &, const std::string &, int, int, bool>(), py::arg("path"), py::arg("engine") = "auto",
+           py::arg("device") = "auto", py::arg("threads") = 0, py::arg("local_rank") = 0, py::arg("stage_times") = false,
+           py::call_guard<py::gil_scoped_release>())
       .def_property_readonly("record", &PyPotential::record)
       .def_property_readonly("description", &PyPotential::description)
       .def_property_readonly("timings", &PyPotential::timings)
+      .def_property_readonly("stage_times", &PyPotential::stage_times)
       .def("reset_timings", &PyPotential::reset_timings)
       .def("evaluate", &PyPotential::evaluate, py::arg("centers"), py::arg("first_edge"), py::arg("neighbors"), py::arg("edge_vectors"),
            py::arg("atom_types"), py::arg("n_atoms"), py::arg("want_per_atom_virial") = false,

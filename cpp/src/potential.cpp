@@ -29,5 +29,6 @@ const std::string &Potential::description() const { return impl_->description; }
 void Potential::evaluate(const EdgeList &edges, Results &results) { impl_->evaluator.evaluate(edges, results); }
 const Timings &Potential::timings() const { return impl_->evaluator.timings(); }
 void Potential::reset_timings() { impl_->evaluator.reset_timings(); }
+std::vector<StageTime> Potential::stage_times() const { return impl_->evaluator.engine().stage_times(); }
 
 }  // namespace qallegro

@@ -34,6 +34,8 @@ class Engine {
   virtual std::int64_t slots_per_block() const = 0;
   /// Blocks that may be evaluated at the same time, each by a thread of its own; 1 for engines with threads inside.
   virtual int concurrent_blocks() const { return 1; }
+  virtual std::vector<StageTime> stage_times() const { return {}; }
+  virtual void reset_stage_times() {}
 };
 
 /// What a factory gets: the file, what it says of itself, and how to run it.

@@ -20,6 +20,7 @@ struct Options {
   std::string device = "auto";  ///< "cpu", "cuda", "cuda:1", or "auto": a GPU if there is one
   int local_rank = 0;           ///< node-local MPI rank: "cuda" means device local_rank % count
   int threads = 0;              ///< CPU threads inside the engine; 0: OMP_NUM_THREADS, else 1
+  bool stage_times = false;     ///< also measure the stages inside engine `native`; costs a few percent
 };
 
 /// Directed edges of a set of centre atoms; views only, nothing is owned or kept.
@@ -60,6 +61,12 @@ struct Timings {
   std::int64_t slots = 0;  ///< edges and padding that the engine was given
 };
 
+/// Time of one part of an engine's work since the last reset, summed over threads.
+struct StageTime {
+  std::string name;
+  double seconds = 0.0;
+};
+
 /// What an exported file says of itself.
 struct Record {
   int format_version = 0;
@@ -90,6 +97,8 @@ class Potential {
 
   const Timings &timings() const;
   void reset_timings();
+  /// Empty unless `Options::stage_times` was set and the engine can tell.
+  std::vector<StageTime> stage_times() const;
 
  private:
   struct Impl;

@@ -1,5 +1,6 @@
 #include "native/engine.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "artefact/zip_file.hpp"
@@ -23,7 +24,7 @@ class NativeEngine final : public Engine {
     const bool single = record.dtype == "float32";
     // A table is as exact as float32 is; float64 is for those who want every digit.
     const auto table = single ? make_radial_table(plan) : std::nullopt;
-    kernel_ = make_kernel(isa_, plan, table ? &*table : nullptr, single, threads_);
+    kernel_ = make_kernel(isa_, plan, table ? &*table : nullptr, single, threads_, request.options.stage_times);
     description_ = "native on cpu, " + isa_ + ", " + record.dtype + " network, " + (table ? "tabulated" : "computed") + " radial functions, " +
                    std::to_string(threads_) + (threads_ == 1 ? " thread" : " threads");
   }
@@ -32,6 +33,20 @@ class NativeEngine final : public Engine {
   std::string description() const override { return description_; }
   std::int64_t slots_per_block() const override { return slots; }
   int concurrent_blocks() const override { return threads_; }
+
+  std::vector<StageTime> stage_times() const override {
+    std::vector<StageTime> times;
+    const double *seconds = kernel_->stage_seconds();
+    for (int s = 0; seconds && s < stage_count; ++s) {
+      times.push_back({stage_names[s], 0.0});
+      for (int thread = 0; thread < threads_; ++thread) times.back().seconds += seconds[thread * stage_count + s];
+    }
+    return times;
+  }
+
+  void reset_stage_times() override {
+    if (double *seconds = kernel_->stage_seconds()) std::fill_n(seconds, threads_ * stage_count, 0.0);
+  }
 
  private:
   // Small enough that packed edges are still in the cache when the kernel reads them.

@@ -18,7 +18,10 @@ class Evaluator {
   const Record &record() const { return record_; }
   const Engine &engine() const { return *engine_; }
   const Timings &timings() const { return timings_; }
-  void reset_timings() { timings_ = {}; }
+  void reset_timings() {
+    timings_ = {};
+    engine_->reset_stage_times();
+  }
 
   /// See `Potential::evaluate`. After an error the accumulators hold a part of the sums.
   void evaluate(const EdgeList &edges, Results &results);

@@ -1,6 +1,8 @@
 // Energies and gradients of a few center atoms at a time: the whole network, forward and adjoint, in a few hundred kilobytes.
 #pragma once
 
+#include <ctime>
+
 #include "native/kernel.hpp"
 #include "native/kernels/head.hpp"
 #include "native/kernels/radial.hpp"
@@ -11,7 +13,7 @@ namespace qallegro::native::QALLEGRO_ISA {
 template <class Real>
 class BlockKernel final : public Kernel {
  public:
-  BlockKernel(const Plan &plan, const RadialTable *table, int threads)
+  BlockKernel(const Plan &plan, const RadialTable *table, int threads, bool timed)
       : num_types_(plan.num_types), rows_(plan.rows), tensor_weights_(plan.tensor_weights), head_row_(plan.head), layers_(static_cast<int>(plan.latents.size())),
         track_(plan), harmonics_(plan), head_(plan), threads_(threads) {
     if (table)
@@ -66,6 +68,7 @@ class BlockKernel final : public Kernel {
     place(at_.g, widest > track_.channels ? widest : track_.channels);
     place(at_.spare, widest > track_.channels ? widest : track_.channels);
     scratch_ = new Scratch[threads_];
+    if (timed) seconds_.at_least(static_cast<std::size_t>(threads_) * stage_count);
   }
   ~BlockKernel() override {
     for (int k = 0; k < layers_; ++k) {
@@ -79,6 +82,8 @@ class BlockKernel final : public Kernel {
     delete network_;
   }
 
+  double *stage_seconds() override { return seconds_.data(); }
+
   void evaluate(const Block &block, std::int64_t first, std::int64_t last, int thread) override {
     Scratch &scratch = scratch_[thread];
     while (first < last) {
@@ -89,7 +94,7 @@ class BlockKernel final : public Kernel {
         lanes += more;
         ++end;
       }
-      evaluate_group(block, first, end, lanes, scratch);
+      evaluate_group(block, first, end, lanes, scratch, StageClock(seconds_.data() ? seconds_.data() + thread * stage_count : nullptr));
       first = end;
     }
   }
@@ -99,6 +104,27 @@ class BlockKernel final : public Kernel {
     int pre = 0, environment = 0, kept = 0;
     ChainKernel<Real> *chain = nullptr;
     SourceOps<Real> *tensor_ops = nullptr, *hidden_ops = nullptr;
+  };
+  // Adds the time since the last call to a stage, where somebody wants to know it.
+  class StageClock {
+   public:
+    explicit StageClock(double *seconds) : seconds_(seconds) {
+      if (seconds_) last_ = now();
+    }
+    void ends(KernelStage stage) {
+      if (!seconds_) return;
+      const double time = now();
+      seconds_[static_cast<int>(stage)] += time - last_;
+      last_ = time;
+    }
+
+   private:
+    static double now() {
+      timespec time;
+      clock_gettime(CLOCK_MONOTONIC, &time);
+      return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+    }
+    double *seconds_, last_ = 0.0;
   };
   struct Scratch {
     Buffer<Real> rows, centers;
@@ -114,7 +140,7 @@ class BlockKernel final : public Kernel {
 
   static std::int64_t padded(std::int64_t count) { return (count + width<Real> - 1) / width<Real> * width<Real>; }
 
-  void evaluate_group(const Block &block, std::int64_t first, std::int64_t end, std::int64_t lanes, Scratch &scratch) const {
+  void evaluate_group(const Block &block, std::int64_t first, std::int64_t end, std::int64_t lanes, Scratch &scratch, StageClock clock) const {
     Center centers[most_centers];
     int n = 0;
     std::int64_t lane = 0;
@@ -133,23 +159,33 @@ class BlockKernel final : public Kernel {
     const auto at = [rows, lanes](int row) { return rows + static_cast<std::int64_t>(row) * lanes; };
 
     load_edges(block, centers, n, edges, at(at_.unit), lanes);
+    clock.ends(KernelStage::geometry);
     if (table_)
       table_->forward(edges, at(at_.rows), at(at_.radial), lanes);
     else
       network_->forward(edges, at(at_.rows), at(at_.radial), lanes);
+    clock.ends(KernelStage::radial);
     harmonics_.forward(at(at_.unit), at(at_.harmonics), lanes);
+    clock.ends(KernelStage::harmonics);
     forward_layers(centers, n, rows, center_memory, lanes);
+    clock.ends(KernelStage::layers);
     const Real *energies = head_.forward(at(at_.rows + head_row_), at(at_.head), lanes);
     collect(block, centers, n, energies, edges, pair_slopes, at(at_.g), lanes);
+    clock.ends(KernelStage::head);
 
     head_.adjoint(at(at_.g), at(at_.spare), at(at_.rows + head_row_), at(at_.head), at(at_.g_rows + head_row_), lanes);
+    clock.ends(KernelStage::head_adjoint);
     adjoint_layers(centers, n, rows, center_memory, lanes);
+    clock.ends(KernelStage::layers_adjoint);
     if (table_)
       table_->adjoint(edges, at(at_.g_rows), at(at_.radial), lanes);
     else
       network_->adjoint(edges, at(at_.g_rows), at(at_.radial), at(at_.g), at(at_.spare), lanes);
+    clock.ends(KernelStage::radial_adjoint);
     harmonics_.adjoint(at(at_.unit), at(at_.harmonics), at(at_.g_harmonics), at(at_.g_unit), lanes);
+    clock.ends(KernelStage::harmonics_adjoint);
     store_gradients(block, centers, n, edges, pair_slopes, at(at_.g_unit), lanes);
+    clock.ends(KernelStage::gradients);
   }
 
   void load_edges(const Block &block, const Center *centers, int n, const EdgeLanes &edges, Real *unit, std::int64_t lanes) const {
@@ -298,7 +334,7 @@ class BlockKernel final : public Kernel {
   int threads_;
   RadialTableKernel<Real> *table_ = nullptr;
   RadialNetworkKernel<Real> *network_ = nullptr;
-  Buffer<double> constants_, zbl_;
+  Buffer<double> constants_, zbl_, seconds_;
   Latent *latents_ = nullptr;
   Places at_{};
   int total_rows_ = 0;
