@@ -63,3 +63,6 @@ PAIR_FORMULA = 1e-12
 
 #: Error of one float32 evaluation in units of another's whose roundings come in another order: both are samples of the same size
 ROUNDING_SHARE = 5.0
+
+#: Relative change of distances that does to a radial function what its table's error of 3e-7 may do, where slopes are of order one
+TABLE_STRETCH = 1e-6
