@@ -4,6 +4,8 @@
 // weights and harmonics into scalars: t_k[u] = sum_l w[l, u] sum_m Y_lm q_k[lm, u]. Arrays of a center have channels in lanes.
 #pragma once
 
+#include <type_traits>
+
 #include "native/kernels/shuffle.hpp"
 #include "native/plan.hpp"
 
@@ -133,50 +135,64 @@ class TensorTrack {
 
   /// t[u] = sum_l w[l, u] sum_m Y_lm q[lm, u] for one center's lanes.
   void scalars(const Real *w, const Real *y, const Real *q, std::int64_t lanes, std::int64_t first, std::int64_t count, Real *t) const {
-    for (std::int64_t v = first; v < first + count; v += width<Real>)
-      for (int u = 0; u < channels; ++u) {
-        Vec<Real> total{};
-        for (int l = 0; l <= l_max; ++l) total += load(w + (static_cast<std::int64_t>(l) * channels + u) * lanes + v) * angular(l, u, y, q, lanes, v);
-        store<Real>(t + u * lanes + v, total);
+    for_each_degree([&](auto degree) __attribute__((always_inline)) {
+      constexpr int l = decltype(degree)::value, size = 2 * l + 1;
+      for (std::int64_t v = first; v < first + count; v += width<Real>) {
+        Vec<Real> harmonics[size];
+        load_degree<l>(y, lanes, v, harmonics);
+        for (int u = 0; u < channels; ++u) {
+          Vec<Real> total = load(w + (static_cast<std::int64_t>(l) * channels + u) * lanes + v) * angular<l>(harmonics, q, u);
+          Real *to = t + u * lanes + v;
+          if constexpr (l > 0) total += load(to);
+          store<Real>(to, total);
+        }
       }
+    });
   }
 
-  /// Adjoint of `scalars`: adds to g_w and g_y, and sets h[l, u] = g_t[u] w[l, u], whose reduction with Y is the gradient of q.
+  /// Adjoint of `scalars`: sets or adds to g_w, adds to g_y, and sets h[l, u] = g_t[u] w[l, u], whose reduction with Y is the gradient of q.
   void scalars_adjoint(const Real *g_t, const Real *w, const Real *y, const Real *q, std::int64_t lanes, std::int64_t first, std::int64_t count,
                        bool add, Real *g_w, Real *g_y, Real *h) const {
-    for (std::int64_t v = first; v < first + count; v += width<Real>)
-      for (int l = 0; l <= l_max; ++l)
+    for_each_degree([&](auto degree) __attribute__((always_inline)) {
+      constexpr int l = decltype(degree)::value, size = 2 * l + 1;
+      for (std::int64_t v = first; v < first + count; v += width<Real>) {
+        Vec<Real> harmonics[size], gradients[size];
+        load_degree<l>(y, lanes, v, harmonics);
+        load_degree<l>(g_y, lanes, v, gradients);
         for (int u = 0; u < channels; ++u) {
           const std::int64_t row = (static_cast<std::int64_t>(l) * channels + u) * lanes + v;
-          const Vec<Real> g = load(g_t + u * lanes + v);
-          const Vec<Real> product = g * load(w + row);
-          Vec<Real> by_weight = g * angular(l, u, y, q, lanes, v);
+          const Vec<Real> g = load(g_t + u * lanes + v), product = g * load(w + row);
+          Vec<Real> by_weight = g * angular<l>(harmonics, q, u);
           if (add) by_weight += load(g_w + row);
           store<Real>(g_w + row, by_weight);
           store<Real>(h + row, product);
-          for (int m = l * l; m < (l + 1) * (l + 1); ++m) {
-            Real *to = g_y + m * lanes + v;
-            store<Real>(to, load(to) + product * q[m * stride + u]);
-          }
+#pragma GCC unroll 17
+          for (int m = 0; m < size; ++m) gradients[m] += product * q[(l * l + m) * stride + u];
         }
+        store_degree<l>(g_y, lanes, v, gradients);
+      }
+    });
   }
 
   /// Adjoint of `reduce`: sets g_w and adds to g_y.
   void reduce_adjoint(const Real *g, const Real *w, const Real *y, std::int64_t lanes, std::int64_t first, std::int64_t count, Real factor,
                       Real *g_w, Real *g_y) const {
-    for (std::int64_t v = first; v < first + count; v += width<Real>)
-      for (int l = 0; l <= l_max; ++l)
+    for_each_degree([&](auto degree) __attribute__((always_inline)) {
+      constexpr int l = decltype(degree)::value, size = 2 * l + 1;
+      for (std::int64_t v = first; v < first + count; v += width<Real>) {
+        Vec<Real> harmonics[size], gradients[size];
+        load_degree<l>(y, lanes, v, harmonics);
+        load_degree<l>(g_y, lanes, v, gradients);
         for (int u = 0; u < channels; ++u) {
           const std::int64_t row = (static_cast<std::int64_t>(l) * channels + u) * lanes + v;
           const Vec<Real> weight = factor * load(w + row);
-          Vec<Real> by_weight{};
-          for (int m = l * l; m < (l + 1) * (l + 1); ++m) {
-            by_weight += load(y + m * lanes + v) * g[m * stride + u];
-            Real *to = g_y + m * lanes + v;
-            store<Real>(to, load(to) + weight * g[m * stride + u]);
-          }
-          store<Real>(g_w + row, factor * by_weight);
+          store<Real>(g_w + row, factor * angular<l>(harmonics, g, u));
+#pragma GCC unroll 17
+          for (int m = 0; m < size; ++m) gradients[m] += weight * g[(l * l + m) * stride + u];
         }
+        store_degree<l>(g_y, lanes, v, gradients);
+      }
+    });
   }
 
   const int l_max, components, channels, stride, layers;
@@ -188,9 +204,34 @@ class TensorTrack {
     Buffer<Real> weights;
   };
 
-  Vec<Real> angular(int l, int u, const Real *y, const Real *q, std::int64_t lanes, std::int64_t v) const {
-    Vec<Real> result{};
-    for (int m = l * l; m < (l + 1) * (l + 1); ++m) result += load(y + m * lanes + v) * q[m * stride + u];
+  static constexpr int highest_degree = 8;
+
+  // Calls work with each degree as a constant, so that the components of a degree stay in registers.
+  template <class Work>
+  inline __attribute__((always_inline)) void for_each_degree(Work &&work) const {
+    [&]<int... L>(std::integer_sequence<int, L...>) __attribute__((always_inline)) {
+      ((L <= l_max ? work(std::integral_constant<int, L>{}) : void()), ...);
+    }(std::make_integer_sequence<int, highest_degree + 1>{});
+  }
+
+  template <int L>
+  static inline __attribute__((always_inline)) void load_degree(const Real *rows, std::int64_t lanes, std::int64_t v, Vec<Real> (&to)[2 * L + 1]) {
+#pragma GCC unroll 17
+    for (int m = 0; m < 2 * L + 1; ++m) to[m] = load(rows + (L * L + m) * lanes + v);
+  }
+
+  template <int L>
+  static inline __attribute__((always_inline)) void store_degree(Real *rows, std::int64_t lanes, std::int64_t v, const Vec<Real> (&from)[2 * L + 1]) {
+#pragma GCC unroll 17
+    for (int m = 0; m < 2 * L + 1; ++m) store<Real>(rows + (L * L + m) * lanes + v, from[m]);
+  }
+
+  // sum_m Y_lm q[lm, u]
+  template <int L>
+  inline __attribute__((always_inline)) Vec<Real> angular(const Vec<Real> (&harmonics)[2 * L + 1], const Real *q, int u) const {
+    Vec<Real> result = harmonics[0] * q[L * L * stride + u];
+#pragma GCC unroll 17
+    for (int m = 1; m < 2 * L + 1; ++m) result += harmonics[m] * q[(L * L + m) * stride + u];
     return result;
   }
 
