@@ -32,17 +32,22 @@ class Timings(TypedDict):
 class Potential:
     """An exported file and the engine that runs it.
 
-    `engine` is "auto", "torchscript" or "aoti"; `device` "cpu", "cuda", "cuda:N" or "auto"; `threads` 0 means OMP_NUM_THREADS,
-    else 1; "cuda" takes the device `local_rank` modulo their number. Evaluations release the interpreter lock and follow one another.
+    `engine` is "auto", "native", "torchscript" or "aoti"; `device` "cpu", "cuda", "cuda:N" or "auto"; `threads` 0 means OMP_NUM_THREADS,
+    else 1; "cuda" takes the device `local_rank` modulo their number; `stage_times` measures the stages inside engine "native", for a few
+    percent of time. Evaluations release the interpreter lock and follow one another.
     """
 
-    def __init__(self, path: str, engine: str = "auto", device: str = "auto", threads: int = 0, local_rank: int = 0) -> None: ...
+    def __init__(
+        self, path: str, engine: str = "auto", device: str = "auto", threads: int = 0, local_rank: int = 0, stage_times: bool = False
+    ) -> None: ...
     @property
     def record(self) -> dict[str, Any]: ...
     @property
     def description(self) -> str: ...
     @property
     def timings(self) -> Timings: ...
+    @property
+    def stage_times(self) -> dict[str, float]: ...  # seconds since the last reset, summed over threads; empty unless asked for
     def reset_timings(self) -> None: ...
     def evaluate(
         self,
