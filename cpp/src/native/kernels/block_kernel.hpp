@@ -203,9 +203,9 @@ class BlockKernel final : public Kernel {
           edges.unit[2 * lanes + to] = v[3 * e + 2];
           edges.pair[to] = row + static_cast<std::int32_t>(types[e]);
         } else {
-          // Padding lies at the cutoff of the last edge's types, where everything is zero.
+          // Padding lies beyond the cutoff of the last edge's types, where everything is exactly zero.
           edges.pair[to] = edges.pair[to - 1];
-          edges.unit[to] = constants_.data()[3 * num_types_ + edges.pair[to]];
+          edges.unit[to] = 2.0 * constants_.data()[3 * num_types_ + edges.pair[to]];
           edges.unit[lanes + to] = edges.unit[2 * lanes + to] = 0.0;
         }
       }

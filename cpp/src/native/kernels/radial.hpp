@@ -46,25 +46,27 @@ class RadialTableKernel {
     const int knots = intervals_ + RadialTable::taps - 1;
     for (std::int64_t v = 0; v < lanes; v += w) {
       const Real *from[w];
-      alignas(vector_bytes) Real t[w], scale[w];
+      alignas(vector_bytes) Real t[w], share[w], scale[w];
       for (int e = 0; e < w; ++e) {
         const std::int32_t pair = edges.pair[v + e];
         // place = intervals s(r / cutoff), with s as in radial_table.hpp.
         const double offset = offsets_.data()[pair], inverse = 1.0 / (edges.r[v + e] + offset), scale_now = intervals_ * (1.0 + RadialTable::bend) * inverse;
         const double place = edges.r[v + e] * scale_now;
-        // At the cutoff itself, where padding lies, the last interval ends with zeros.
-        const int i = place < intervals_ ? static_cast<int>(place) : intervals_ - 1;
+        // Beyond the cutoff, where padding lies, weights are zero: rounding of a sum that should vanish would pass for a weak edge.
+        const bool inside = place < intervals_;
+        const int i = inside ? static_cast<int>(place) : intervals_ - 1;
         from[e] = rows_.data() + (static_cast<std::int64_t>(pair) * knots + i) * stride_;
-        t[e] = static_cast<Real>(place < intervals_ ? place - i : 1.0);
-        scale[e] = static_cast<Real>(offset * scale_now * inverse);
+        t[e] = static_cast<Real>(place - i);
+        share[e] = inside ? Real(1) : Real(0);
+        scale[e] = inside ? static_cast<Real>(offset * scale_now * inverse) : Real(0);
       }
       alignas(vector_bytes) Real values[RadialTable::taps][w], slopes[RadialTable::taps][w];
-      const Vec<Real> x = load(t), by_r = load(scale);
+      const Vec<Real> x = load(t), kept_share = load(share), by_r = load(scale);
       for (int k = 0; k < RadialTable::taps; ++k) {
         Vec<Real> value{}, slope{};
         for (int p = RadialTable::taps - 1; p >= 0; --p) value = value * x + static_cast<Real>(basis_[k][p]);
         for (int p = RadialTable::taps - 1; p >= 1; --p) slope = slope * x + static_cast<Real>(p * basis_[k][p]);
-        store<Real>(values[k], value);
+        store<Real>(values[k], value * kept_share);
         store<Real>(slopes[k], slope * by_r);
       }
       for (int n = 0; n < count_; ++n) {
