@@ -5,6 +5,8 @@ from itertools import product
 import numpy as np
 
 from qallegro.model.config import ModelConfig
+from qallegro.quantum.config import CircuitConfig
+from qallegro.quantum.inert import find_inert
 from random_circuits import AXES, ENTANGLERS, OBSERVABLES
 
 SPECIES = ("Cu", "Li", "H", "O", "U")
@@ -83,19 +85,23 @@ def random_model(seed: int) -> tuple[ModelConfig, str]:
 
 
 def _circuit(rng: np.random.Generator) -> dict:
+    """A circuit of 1 to 4 qubits whose every feature acts, as the model wants it; drawn until there is one."""
     qubits, columns, reuploads = int(rng.integers(1, 5)), int(rng.integers(1, 3)), int(rng.integers(1, 3))
-    axis = AXES[rng.integers(3)]
-    depths = [int(depth) for depth in rng.integers(0, 3, columns * reuploads + 1)]
-    depths[0] = max(depths[0], 1) if axis == "Z" else depths[0]
-    return {
-        "num_qubits": qubits,
-        "num_features": qubits * columns,
-        "num_reuploads": reuploads,
-        "encoding_axis": axis,
-        "entangler": ENTANGLERS[rng.integers(4)],
-        "depth": depths,
-        "observables": OBSERVABLES[rng.integers(4)],
-    }
+    while True:
+        axis = AXES[rng.integers(3)]
+        depths = [int(depth) for depth in rng.integers(0, 3, columns * reuploads + 1)]
+        depths[0] = max(depths[0], 1) if axis == "Z" else depths[0]
+        circuit = CircuitConfig(
+            num_qubits=qubits,
+            num_features=qubits * columns,
+            num_reuploads=reuploads,
+            encoding_axis=axis,
+            entangler=ENTANGLERS[rng.integers(4)],
+            depth=depths,
+            observables=OBSERVABLES[rng.integers(4)],
+        )
+        if not find_inert(circuit).features:
+            return circuit.model_dump()
 
 
 # In an order in which any run of neighbors is mixed, so that a part of the sweep is not one corner of it.

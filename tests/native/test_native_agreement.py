@@ -13,7 +13,9 @@ from tolerances import PARITY, ROUNDING_SHARE, TABLE_STRETCH
 #: edges of the centers: none, few, whole vectors, and more than a kernel takes at a time
 COUNTS = [0, 1, 2, 7, 16, 17, 40, 3, 33, 130, 5, 12]
 #: models of the default sweep
-QUICK = 32
+QUICK = 24
+#: these magnify by 1e10 and more what reaches their deeper layers: padding of a vector that is not exactly nothing shows
+MAGNIFYING = [51, 121, 185, 253]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -42,6 +44,13 @@ def largest(found, reference):
     return max(float(np.abs(a - b).max()) / max(1.0, float(np.abs(b).max())) for a, b in zip(found, reference, strict=True))
 
 
+def without_faint_edges(rows, config):
+    """Edges just inside their cutoff go beyond it: what is left of a function there has few digits in a table, and some networks see them."""
+    centers = np.repeat(rows.center_types, np.diff(rows.first_edge))
+    x = np.linalg.norm(rows.vectors, axis=1) / np.array(config.cutoffs())[centers, rows.neighbor_types]
+    return rows._replace(vectors=np.where(((x > 0.995) & (x < 1.0))[:, None], 1.01 * rows.vectors, rows.vectors))
+
+
 def check_random_model(seed, folder):
     """Float64 to rounding; float32 as close to the float64 network of the same weights as its precision allows."""
     config, form = random_model(seed)
@@ -51,7 +60,7 @@ def check_random_model(seed, folder):
     found = native_result(_runtime.Potential(str(folder / "double.pth"), engine="native"), rows)
     check_agreement(found, eager_result(network, rows), PARITY["float64"], f"{form} {config!r}")
 
-    single = with_dtype(double, "float32")
+    single, rows = with_dtype(double, "float32"), without_faint_edges(rows, config)
     network = write_native_file(folder / "single.pth", single, form)
     found = native_result(_runtime.Potential(str(folder / "single.pth"), engine="native"), rows)
     truth = with_dtype(single, "float64").network
@@ -64,12 +73,12 @@ def check_random_model(seed, folder):
     check_agreement(found, exact, tolerance, f"float32 {form} {config!r}")
 
 
-@pytest.mark.parametrize("seed", range(QUICK))
+@pytest.mark.parametrize("seed", [*range(QUICK), *MAGNIFYING])
 def test_random_model(seed, tmp_path):
     check_random_model(seed, tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(QUICK, 2 * NUM_COMBINATIONS))
+@pytest.mark.parametrize("seed", sorted({*range(QUICK, 2 * NUM_COMBINATIONS)} - {*MAGNIFYING}))
 def test_more_random_models(seed, tmp_path):
     check_random_model(seed, tmp_path)

@@ -23,7 +23,8 @@ arrays = dict(np.load("rows.npz"))
 results = {}
 for name in sys.argv[1:]:
     potential = _runtime.Potential(name + ".pth", engine="native")
-    result = potential.evaluate(*(arrays[key] for key in ("centers", "first_edge", "neighbors", "vectors", "types")), len(arrays["types"]), want_edge_gradients=True)
+    given = [arrays[key] for key in ("centers", "first_edge", "neighbors", "vectors", "types")]
+    result = potential.evaluate(*given, len(arrays["types"]), want_edge_gradients=True)
     results[name + "/energies"] = result["per_atom_energy"][: len(arrays["centers"])]
     results[name + "/gradients"] = result["edge_gradients"]
     print(potential.description)

@@ -8,7 +8,7 @@ from lammps_systems import NAMES, SYSTEMS
 from native_files import random_potential, write_native_file
 from systems import tiny_config
 
-LAYOUTS = {"1": (1, ""), "2": (2, ""), "4": (4, "processors 2 2 1"), "4x1x1": (4, "processors 4 1 1"), "1x1x3": (3, "processors 1 1 3")}
+LAYOUTS = {"1": (1, ""), "2": (2, ""), "4": (4, "processors 2 2 1"), "4x1x1": (4, "processors 4 1 1")}
 MODELS = [("three_layers", "float64"), ("default", "float32")]
 #: eV, eV/Å and eV: sums in another order; float32 rounds the same for an edge list in another order of atoms, but for sums over edges
 ROUNDING = {"float64": 1e-11, "float32": 5e-6}
