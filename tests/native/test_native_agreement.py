@@ -45,7 +45,7 @@ def largest(found, reference):
 
 
 def without_faint_edges(rows, config):
-    """Edges just inside their cutoff go beyond it: what is left of a function there has few digits in a table, and some networks see them."""
+    """Edges just inside their cutoff go beyond it: what is left of a function there has few digits in a table, which some networks see."""
     centers = np.repeat(rows.center_types, np.diff(rows.first_edge))
     x = np.linalg.norm(rows.vectors, axis=1) / np.array(config.cutoffs())[centers, rows.neighbor_types]
     return rows._replace(vectors=np.where(((x > 0.995) & (x < 1.0))[:, None], 1.01 * rows.vectors, rows.vectors))
