@@ -38,7 +38,7 @@ def files(tmp_path_factory):
 
 
 def test_packages_give_the_numbers_of_torchscript(files):
-    compiled, scripted = _runtime.Potential(files["aoti"]), _runtime.Potential(files["torchscript"])
+    compiled, scripted = (_runtime.Potential(files[kind], engine=kind) for kind in ("aoti", "torchscript"))
     assert compiled.description.startswith("aoti on cpu, float64 network, 1 thread")
     for atoms in toy_structures().values():
         arguments = pair_arguments(atoms, 4.5)
@@ -51,7 +51,7 @@ def test_a_package_runs_in_a_process_without_python_torch(files):
     program = (
         "import sys, numpy as np\n"
         "from qallegro_ase import _runtime\n"
-        f"p = _runtime.Potential({files['aoti']!r})\n"
+        f"p = _runtime.Potential({files['aoti']!r}, engine='aoti')\n"
         "r = p.evaluate(np.arange(2, dtype='i4'), np.array([0, 1, 2]), np.array([1, 0], dtype='i4'), [[2.5, 0, 0], [-2.5, 0, 0]],\n"
         "               np.zeros(2, dtype='i4'), 2)\n"
         "print(np.isfinite(r['forces']).all(), 'torch' in sys.modules)\n"
@@ -70,7 +70,7 @@ def test_options_that_do_not_fit_a_package(files, options, words):
 
 
 def test_a_package_for_a_better_processor_is_refused(files):
-    program = f"from qallegro_ase import _runtime\nprint(_runtime.Potential({files['aoti']!r}).description)"
+    program = f"from qallegro_ase import _runtime\nprint(_runtime.Potential({files['aoti']!r}, engine='aoti').description)"
     here, lesser = (
         subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | environment)
         for environment in ({}, {"ATEN_CPU_CAPABILITY": "default"})

@@ -35,7 +35,9 @@ const EngineRow &row_for(const Record &record, const std::string &asked, const s
   for (const EngineRow &row : engine_table) {
     names += std::string(", `") + row.name + "`";
     const std::string refusal = row.library ? "" : native_refusal(record, device);
-    const bool runs_file = (!row.kind || record.format == row.kind) && refusal.empty();
+    // A package that was compiled for a GPU is not moved to the CPU unless somebody asks for that.
+    const bool for_gpu = asked == "auto" && device == "auto" && record.device == "cuda";
+    const bool runs_file = (!row.kind || record.format == row.kind) && refusal.empty() && (row.library || !for_gpu);
     if (asked == row.name && !refusal.empty())
       throw Error("`engine` `" + asked + "` " + refusal + ", `device` is `" + device + "` and the file `" + record.path +
                   "`; use engine `" + record.format + "`");

@@ -83,10 +83,6 @@ void on_threads(int count, Work &&work) {
 #endif
 }
 
-void rethrow_first(const std::exception_ptr &error) {
-  if (error) std::rethrow_exception(error);
-}
-
 // Where each thread's blocks begin and end: runs with about as many slots each.
 void cut_shares(const std::vector<BlockShape> &blocks, std::int64_t count, std::vector<std::size_t> &cuts) {
   std::int64_t total = 0, passed = 0;
@@ -114,12 +110,21 @@ void add(double *to, const double *from, std::int64_t begin, std::int64_t end) {
 
 }  // namespace
 
+// The error of the first thread that has one; none is kept, so that it dies with the caller's handler.
+void Evaluator::rethrow_first() {
+  std::exception_ptr first;
+  for (Share &share : shares_) {
+    if (share.error && !first) first = share.error;
+    share.error = nullptr;
+  }
+  if (first) std::rethrow_exception(first);
+}
+
 void Evaluator::prepare(Share &share, bool first, const EdgeList &edges, const Results &results) const {
   share.results = results;
   share.results.energy = 0.0;
   share.results.virial.fill(0.0);
   share.timings = {};
-  share.error = nullptr;
   if (first) return;
   share.results.per_atom_energy = own(share.per_atom_energy, results.per_atom_energy, edges.n_atoms);
   share.results.forces = own(share.forces, results.forces, 3 * edges.n_atoms);
@@ -175,6 +180,10 @@ void Evaluator::evaluate(const EdgeList &edges, Results &results) {
   shares_.resize(engine_->concurrent_blocks());
   const auto count = static_cast<std::int64_t>(shares_.size());
   const auto shared = [&](auto &&work) {
+    if (count == 1) {
+      work(0, shares_[0]);
+      return;
+    }
     on_threads(static_cast<int>(count), [&](int thread) {
       try {
         work(thread, shares_[thread]);
@@ -182,7 +191,7 @@ void Evaluator::evaluate(const EdgeList &edges, Results &results) {
         shares_[thread].error = std::current_exception();
       }
     });
-    for (const Share &share : shares_) rethrow_first(share.error);
+    rethrow_first();
   };
   shared([&](int thread, Share &share) {
     prepare(share, thread == 0, edges, results);

@@ -42,6 +42,7 @@ class Evaluator {
   void prepare(Share &share, bool first, const EdgeList &edges, const Results &results) const;
   void evaluate_blocks(const EdgeList &edges, std::size_t begin, std::size_t end, int thread, Share &share);
   void gather(const EdgeList &edges, Results &results);
+  void rethrow_first();
 
   EdgeSelection selection_;
   std::vector<BlockShape> blocks_;
