@@ -38,7 +38,11 @@ class LammpsEdges {
  private:
   void reserve(const LAMMPS_NS::NeighList &list, int n_atoms);
 
+  void tabulate_cutoffs();
+  std::int64_t collect_row(const LAMMPS_NS::Atom &atom, int i, const int *row, int n_pairs, std::int32_t *neighbors, double *vectors) const;
+
   TypeMap map_;
+  std::vector<double> cutoffs2_;
   std::vector<std::int32_t> atom_types_;
   std::vector<std::int32_t> centers_;
   std::vector<std::int64_t> first_edge_;

@@ -78,3 +78,10 @@ class Potential:
 
 def read_record(path: str) -> dict[str, Any]:
     """The record of an exported file, without starting an engine. Raises Error."""
+
+def sorted_pairs(
+    pairs: NDArray[np.int32],  # (n_pairs, 2)
+    shifts: NDArray[np.int32],  # (n_pairs, 3)
+    n_atoms: int,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+    """Pairs and shifts in the order (atom, neighbor, shift), and `first_edge` (n_atoms + 1,). Raises Error for an index out of range."""

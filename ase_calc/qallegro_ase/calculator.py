@@ -13,8 +13,11 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from qallegro_ase.engines import open_potential
 from qallegro_ase.errors import EvaluationError, NoStressError, SetupError
 from qallegro_ase.species import SpeciesTable
-from qallegro_ase.structure import check_distances, check_geometry
+from qallegro_ase.structure import check_cell, check_distances, check_positions
 from qallegro_ase.verlet import PairList, VerletList
+
+#: The parts of a structure that the energy depends on, by their names in `all_changes` and in `ase.Atoms`.
+_COMPARED = ("positions", "numbers", "cell", "pbc")
 
 
 class QAllegroCalculator(Calculator):
@@ -49,7 +52,8 @@ class QAllegroCalculator(Calculator):
         species: Mapping[str, str] | None = None,
         threads: int | None = None,
     ) -> None:
-        self._potential = self._species = self._verlet = None
+        self._potential = self._species = self._verlet = self._cell = None
+        self._volume = 0.0
         super().__init__(model=model, engine=engine, device=device, skin=skin, species=species, threads=threads)
         self._open()
 
@@ -96,8 +100,8 @@ class QAllegroCalculator(Calculator):
             self.atoms = atoms.copy()
         atoms = self.atoms
         potential = self._open()
-        check_geometry(atoms)
-        volume = abs(float(np.linalg.det(atoms.cell.array)))
+        check_positions(atoms)
+        volume = self._checked_volume(atoms)
         if volume == 0.0 and not {"stress", "stresses"}.isdisjoint(properties):
             raise NoStressError(f"a stress needs a volume, the cell is {atoms.cell.array.tolist()}; set three cell vectors with `set_cell`")
         types = self._species.types(atoms.numbers)
@@ -123,9 +127,24 @@ class QAllegroCalculator(Calculator):
         if per_atom:
             self.results["stresses"] = full_3x3_to_voigt_6_stress(-output["per_atom_virial"] / volume)
 
+    def check_state(self, atoms: ase.Atoms, tol: float = 0.0) -> list[str]:
+        """What has changed since the last evaluation: names of `all_changes`. Every change counts, however small; `tol` is not used."""
+        # ASE asks several times a step; its own comparison takes longer than the model does for a hundred atoms.
+        if self.atoms is None:
+            return [name for name in all_changes if name not in self.ignored_changes]
+        return [name for name in _COMPARED if not np.array_equal(getattr(self.atoms, name), getattr(atoms, name))]
+
     def __getstate__(self) -> dict[str, Any]:
         # The engine and the library of the neighbor list live outside of Python: a copy opens its own at its first use.
         return self.__dict__ | {"_potential": None, "_species": None, "_verlet": None}
+
+    def _checked_volume(self, atoms: ase.Atoms) -> float:
+        """Å^3, 0 where the cell spans none. The checks of a cell are made once for each."""
+        cell = (atoms.cell.array.tobytes(), atoms.pbc.tobytes())
+        if cell != self._cell:
+            check_cell(atoms)
+            self._cell, self._volume = cell, abs(float(np.linalg.det(atoms.cell.array)))
+        return self._volume
 
     def _open(self) -> Any:
         p = self.parameters

@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 
 from qallegro_ase.errors import EvaluationError, SetupError
+from qallegro_ase.structure import SHORTEST_DISTANCE
 
 #: Slots (centres times neighbors) at once, so that the memory of a big system stays bounded.
 SLOTS_PER_BLOCK = 32768
-
-#: Å, the rule of the runtime: below it the direction of an edge, and so its force, means nothing.
-SHORTEST_EDGE = 1e-6
 
 
 class EagerPotential:
@@ -85,9 +83,9 @@ class EagerPotential:
         n = len(positions)
         edge_vectors = positions[pairs[:, 1]] - positions[pairs[:, 0]] + shifts @ cell
         r = np.linalg.norm(edge_vectors, axis=1)
-        if r.min(initial=np.inf) < SHORTEST_EDGE:
+        if r.min(initial=np.inf) < SHORTEST_DISTANCE:
             raise EvaluationError(
-                f"`edge_vectors` must be longer than {SHORTEST_EDGE} Å: atoms {pairs[r.argmin()].tolist()} lie on one another"
+                f"`edge_vectors` must be longer than {SHORTEST_DISTANCE} Å: atoms {pairs[r.argmin()].tolist()} lie on one another"
             )
         inside = r < self._cutoffs[atom_types[pairs[:, 0]], atom_types[pairs[:, 1]]]
         centers, neighbors, edge_vectors = pairs[inside, 0], pairs[inside, 1], edge_vectors[inside]

@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from types import ModuleType
 from typing import Any
 
 from qallegro_ase.errors import SetupError
@@ -24,16 +25,24 @@ def open_potential(model: str, engine: str | None, device: str | None, threads: 
         from qallegro_ase.eager import EagerPotential
 
         return EagerPotential(model, threads=threads, **options)
-    try:
-        from qallegro_ase import _runtime
-    except ImportError as error:
-        raise SetupError(
-            f"exported files need the C++ runtime `qallegro_ase._runtime`, it cannot be imported: {error}; install qallegro anew with pip"
-        ) from error
+    _runtime = runtime_module()
     try:
         return _runtime.Potential(model, threads=threads or 0, **options)
     except _runtime.Error as error:
         raise SetupError(str(error)) from error
+
+
+def runtime_module() -> ModuleType:
+    """The compiled module `qallegro_ase._runtime`.
+
+    Raises:
+        SetupError: it cannot be imported.
+    """
+    try:
+        from qallegro_ase import _runtime
+    except ImportError as error:
+        raise SetupError(f"the C++ runtime `qallegro_ase._runtime` cannot be imported: {error}; install qallegro anew with pip") from error
+    return _runtime
 
 
 def is_checkpoint(model: str) -> bool:

@@ -1,6 +1,7 @@
 """Where the neighbor list comes from: vesin, without the torch that it would import."""
 
 import builtins
+import functools
 import sys
 from importlib.util import find_spec, module_from_spec
 from types import ModuleType
@@ -9,6 +10,7 @@ from types import ModuleType
 OPTIONAL_IMPORTS = ("torch", "cupy")
 
 
+@functools.cache
 def neighbor_list_class() -> type:
     """The class `vesin.NeighborList`, made without importing torch."""
     if "vesin" not in sys.modules and "torch" not in sys.modules:

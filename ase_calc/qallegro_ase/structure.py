@@ -12,19 +12,28 @@ SHORTEST_DISTANCE = 0.01
 SMALLEST_ANGLE_FACTOR = 1e-6
 
 
-def check_geometry(atoms: ase.Atoms) -> None:
-    """Refuse positions and cells that are not finite, and periodic directions that have no cell vector of their own.
+def check_positions(atoms: ase.Atoms) -> None:
+    """Refuse positions that are not finite.
 
     Raises:
-        StructureError: naming the first atom or cell vector that is wrong.
+        StructureError: naming the first atom that is wrong.
     """
-    positions, cell, pbc = atoms.positions, atoms.cell.array, atoms.pbc
+    positions = atoms.positions
     if not np.isfinite(positions).all():
         atom = int(np.argmin(np.isfinite(positions).all(axis=1)))
         raise StructureError(
             f"`positions` must be finite, {label(atoms, atom)} is at {_shown(positions[atom])}; check what moved it: "
             "a time step that is too long, or a structure outside of what the model was trained on"
         )
+
+
+def check_cell(atoms: ase.Atoms) -> None:
+    """Refuse a cell that is not finite, and periodic directions that have no cell vector of their own.
+
+    Raises:
+        StructureError: naming the cell vector that is wrong.
+    """
+    cell, pbc = atoms.cell.array, atoms.pbc
     if not np.isfinite(cell).all():
         raise StructureError(f"`cell` must be finite, it is {cell.tolist()}; check what changed it")
     for axis in np.flatnonzero(pbc):

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import ase
 import numpy as np
 
+from qallegro_ase.engines import runtime_module
 from qallegro_ase.neighbor_library import neighbor_list_class
-from qallegro_ase.structure import check_distances
 
 
 class PairList(NamedTuple):
@@ -42,11 +42,7 @@ class VerletList:
         self._list: PairList | None = None
 
     def update(self, atoms: ase.Atoms) -> PairList:
-        """The pairs of `atoms`, whose geometry has been checked.
-
-        Raises:
-            StructureError: two atoms lie on top of one another.
-        """
+        """The pairs of `atoms`, whose positions and cell have been checked."""
         start = time.perf_counter()
         if self._list is None or not self._is_whole(atoms):
             self._list = None  # an error below must not leave the old list with new reference positions
@@ -75,17 +71,9 @@ class VerletList:
         return bool(stretch * (self._r_max + 2.0 * largest) <= self._r_max + self.skin)
 
     def _build(self, atoms: ase.Atoms) -> PairList:
-        pairs, shifts, distances = self._library.compute(atoms.positions, atoms.cell.array, atoms.pbc, "PSd")
-        check_distances(atoms, pairs, shifts, distances)
+        pairs, shifts = self._library.compute(atoms.positions, atoms.cell.array, atoms.pbc, "PS")
         # In an order of their own (atom, neighbor, shift), so that sums do not depend on when the list was built.
-        low = shifts.min(axis=0, initial=0).astype(np.int64)
-        size = shifts.max(axis=0, initial=0) - low + 1
-        s = shifts - low
-        neighbor_key = ((pairs[:, 1].astype(np.int64) * size[0] + s[:, 0]) * size[1] + s[:, 1]) * size[2] + s[:, 2]
-        order = np.lexsort((neighbor_key, pairs[:, 0]))
-        counts = np.bincount(pairs[:, 0].astype(np.int64), minlength=len(atoms))
-        first_edge = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
-        return PairList(pairs[order].astype(np.int32), np.ascontiguousarray(shifts[order], dtype=np.int32), first_edge)
+        return PairList(*runtime_module().sorted_pairs(pairs.astype(np.int32), shifts.astype(np.int32, copy=False), len(atoms)))
 
 
 def _default_threads() -> int:

@@ -26,6 +26,10 @@ class Springs:
         self.neighbor_seconds, self.builds = 0.0, 0
         self._sites, self._calculator, self._rebuild_every, self._moves = sites, calculator, rebuild_every, 0
 
+    def __deepcopy__(self, memo: dict) -> "Springs":
+        # A calculator keeps a copy of its atoms, and ASE copies constraints along: here that would be the calculator itself.
+        return self
+
     def adjust_positions(self, atoms: Atoms, positions: np.ndarray) -> None:
         self._moves += 1
         if self._moves % self._rebuild_every == 0:

@@ -8,6 +8,7 @@
 
 #include "qallegro/potential.hpp"
 #include "runtime/pairs.hpp"
+#include "runtime/sort_pairs.hpp"
 
 namespace py = pybind11;
 
@@ -53,6 +54,29 @@ Array<double> zeros(std::vector<py::ssize_t> shape) {
   Array<double> filled(std::move(shape));
   std::fill_n(filled.mutable_data(), filled.size(), 0.0);
   return filled;
+}
+
+// The vector's memory under a new shape, without a copy.
+template <class T>
+Array<T> moved(std::vector<T> &&values, std::vector<py::ssize_t> shape) {
+  auto *kept = new std::vector<T>(std::move(values));
+  const py::capsule owner(kept, [](void *memory) { delete static_cast<std::vector<T> *>(memory); });
+  return Array<T>(std::move(shape), kept->data(), owner);
+}
+
+py::tuple sorted_pairs(const py::object &given_pairs, const py::object &given_shifts, std::int64_t n_atoms) {
+  const auto pairs = array<std::int32_t>(given_pairs, "pairs");
+  const auto shifts = array<std::int32_t>(given_shifts, "shifts");
+  const std::int64_t n_pairs = rows(pairs, "pairs");
+  check_shape(pairs, {n_pairs, 2}, "pairs");
+  check_shape(shifts, {n_pairs, 3}, "shifts");
+  qallegro::SortedPairs sorted;
+  {
+    const py::gil_scoped_release no_gil;
+    sorted = qallegro::sort_pairs(n_atoms, n_pairs, pairs.data(), shifts.data());
+  }
+  return py::make_tuple(moved(std::move(sorted.pairs), {n_pairs, 2}), moved(std::move(sorted.shifts), {n_pairs, 3}),
+                        moved(std::move(sorted.first_edge), {n_atoms + 1}));
 }
 
 struct Wanted {
@@ -172,9 +196,9 @@ class PyPotential {
     {
       const py::gil_scoped_release no_gil;
       const std::lock_guard lock(mutex_);
-      const qallegro::EdgeList edges = pair_edges_.make(list);
+      const qallegro::EdgeList edges = pair_edges_.make(list, potential_.record().r_max);
       potential_.evaluate(edges, output.results());
-      if (edge_gradients && !first_edge) to_pair_order(output.results().edge_gradients);
+      if (edge_gradients) pair_edges_.to_pair_order(output.results().edge_gradients, n_pairs);
     }
     return output.finished();
   }
@@ -190,13 +214,6 @@ class PyPotential {
     return result;
   }
 
-  void to_pair_order(double *gradients) {
-    const auto &pair_of_edge = pair_edges_.pair_of_edge();
-    const std::vector<double> by_edge(gradients, gradients + 3 * pair_of_edge.size());
-    for (std::size_t edge = 0; edge < pair_of_edge.size(); ++edge)
-      std::copy_n(by_edge.data() + 3 * edge, 3, gradients + 3 * pair_of_edge[edge]);
-  }
-
   qallegro::Potential potential_;
   qallegro::PairEdges pair_edges_;
   std::mutex mutex_;  // the buffers serve one evaluation at a time, and the interpreter lock is released during it
@@ -208,6 +225,7 @@ PYBIND11_MODULE(_runtime, module) {
   module.doc() = "The qallegro C++ runtime: read an exported file, evaluate edges.";
   py::register_exception<qallegro::Error>(module, "Error", PyExc_RuntimeError);
   module.def("read_record", [](const std::string &path) { return parsed(qallegro::read_record(path)); }, py::arg("path"));
+  module.def("sorted_pairs", sorted_pairs, py::arg("pairs"), py::arg("shifts"), py::arg("n_atoms"));
   py::class_<PyPotential>(module, "Potential")
       .def(py::init<const std::string &, const std::string &, const std::string &, int, int, bool>(), py::arg("path"), py::arg("engine") = "auto",
            py::arg("device") = "auto", py::arg("threads") = 0, py::arg("local_rank") = 0, py::arg("stage_times") = false,

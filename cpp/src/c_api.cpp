@@ -146,7 +146,6 @@ struct qallegro_potential {
   EdgeList edges_of(const qallegro_edges &given);
   EdgeList edges_of(const qallegro_pairs &given);
   void evaluate(const EdgeList &edges, qallegro_results &given);
-  void to_pair_order(double *gradients) const;
 
   qallegro::Potential potential;
   mutable std::mutex evaluation;  // the buffers below and those of the runtime serve one evaluation at a time
@@ -186,7 +185,8 @@ EdgeList qallegro_potential::edges_of(const qallegro_pairs &given) {
     shifts = no_shifts.data();
   }
   return pair_edges.make({given.n_atoms, given.n_pairs, given.positions, given.cell ? given.cell : no_cell, given.pairs, shifts,
-                          given.atom_types, given.first_edge});
+                          given.atom_types, given.first_edge},
+                         potential.record().r_max);
 }
 
 void qallegro_potential::evaluate(const EdgeList &edges, qallegro_results &given) {
@@ -204,13 +204,6 @@ void qallegro_potential::evaluate(const EdgeList &edges, qallegro_results &given
   potential.evaluate(edges, results);
   given.energy = results.energy;
   std::copy(results.virial.begin(), results.virial.end(), given.virial);
-}
-
-void qallegro_potential::to_pair_order(double *gradients) const {
-  const auto &pair_of_edge = pair_edges.pair_of_edge();
-  const std::vector<double> by_edge(gradients, gradients + 3 * pair_of_edge.size());
-  for (std::size_t edge = 0; edge < pair_of_edge.size(); ++edge)
-    std::copy_n(by_edge.data() + 3 * edge, 3, gradients + 3 * pair_of_edge[edge]);
 }
 
 int qallegro_api_version(void) { return QALLEGRO_API_VERSION; }
@@ -263,7 +256,7 @@ int qallegro_evaluate_pairs(qallegro_potential *potential, const qallegro_pairs 
     check_struct(results, "results", "QALLEGRO_RESULTS_INIT");
     const std::lock_guard lock(potential->evaluation);
     potential->evaluate(potential->edges_of(*pairs), *results);
-    if (results->edge_gradients) potential->to_pair_order(results->edge_gradients);
+    if (results->edge_gradients) potential->pair_edges.to_pair_order(results->edge_gradients, pairs->n_pairs);
   });
 }
 

@@ -232,7 +232,7 @@ def test_missing_runtime_is_said(toy, monkeypatch):
 
     monkeypatch.delattr(qallegro_ase, "_runtime", raising=False)
     monkeypatch.setitem(sys.modules, "qallegro_ase._runtime", None)
-    with pytest.raises(SetupError, match="exported files need the C\\+\\+ runtime .*install qallegro anew"):
+    with pytest.raises(SetupError, match="the C\\+\\+ runtime .*install qallegro anew"):
         QAllegroCalculator(toy)
 
 

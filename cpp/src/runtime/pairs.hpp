@@ -20,20 +20,25 @@ struct PairList {
   const std::int64_t *first_edge = nullptr;  ///< (n_atoms + 1) where the pairs are sorted by i, else null
 };
 
+/// Throws `Error` unless 0 <= index < n_atoms.
+void check_pair_index(std::int32_t index, std::int64_t n_atoms);
+
 /// Turns a PairList into an EdgeList with every atom as a centre; owns the arrays, which only grow.
 class PairEdges {
  public:
-  /// The result stays valid until the next call. Throws `Error`.
-  EdgeList make(const PairList &list);
+  /// The pairs shorter than `r_max`, Å, sorted by their first atom. The result stays valid until the next call. Throws `Error`.
+  EdgeList make(const PairList &list, double r_max);
 
-  /// The pair of each edge; empty where the pairs were sorted already, so that edge and pair are the same.
-  const std::vector<std::int64_t> &pair_of_edge() const { return pair_of_edge_; }
+  /// Gradients (n_edges, 3) of the last EdgeList become those of its pairs, (n_pairs, 3) in the same memory; 0 for a pair that is no edge.
+  void to_pair_order(double *gradients, std::int64_t n_pairs) const;
 
  private:
   void sort(const PairList &list);
+  std::int64_t add_row(const PairList &list, const std::int64_t *order, std::int64_t i, std::int64_t begin, std::int64_t end, double r_max,
+                       std::int64_t n_edges);
 
   std::vector<std::int32_t> centers_, neighbors_;
-  std::vector<std::int64_t> first_edge_, pair_of_edge_;
+  std::vector<std::int64_t> first_edge_, pair_of_edge_, row_starts_, order_;
   std::vector<double> edge_vectors_;
 };
 
