@@ -57,7 +57,9 @@ void PairQAllegro::compute(int eflag, int vflag) {
   qallegro::Results results;
   std::string failure;
   try {
+    latency_->begins();
     const qallegro::EdgeList edges = edges_.collect(*atom, *list);
+    latency_->has_edges();
     n_edges_ = static_cast<double>(edges.first_edge[edges.n_centers]);
     const auto n = static_cast<std::size_t>(edges.n_atoms);
     results.forces = zeroed(forces_, 3 * n);
@@ -75,6 +77,11 @@ void PairQAllegro::compute(int eflag, int vflag) {
     error->one(FLERR, "pair_style qallegro: step " + std::to_string(update->ntimestep) + ", rank " + std::to_string(comm->me) +
                           ": " + failure);
   add_results(results);
+  latency_->ends(*potential_, static_cast<std::int64_t>(n_edges_));
+}
+
+void PairQAllegro::finish() {
+  if (potential_ && latency_) latency_->finish(*potential_);
 }
 
 std::string PairQAllegro::lammps_ids(const qallegro::Error &reason) const {

@@ -1,6 +1,6 @@
 // LAMMPS pair style `qallegro`: Allegro potentials from an exported qallegro file.
 //
-//   pair_style qallegro [engine NAME] [device NAME] [threads N]
+//   pair_style qallegro [engine NAME] [device NAME] [threads N] [latency off|summary|trace] [latency warn X] [latency FILE]
 //   pair_coeff * * FILE NAME...        one chemical symbol or NULL for each LAMMPS type
 #pragma once
 
@@ -11,6 +11,7 @@
 #include "pair.h"
 
 #include "lammps_edges.h"
+#include "pair_latency.h"
 #include "qallegro/potential.hpp"
 
 namespace LAMMPS_NS {
@@ -25,6 +26,12 @@ class PairQAllegro : public Pair {
   void coeff(int narg, char **arg) override;
   void init_style() override;
   double init_one(int i, int j) override;
+  /// LAMMPS calls it at the end of a run.
+  void finish() override;
+
+  /// Null before the first run.
+  const PairLatency *latency() const { return latency_.get(); }
+  bool measures_latency() const { return latency_options_.measured; }
 
   void write_restart(FILE *fp) override;
   void read_restart(FILE *fp) override;
@@ -41,6 +48,7 @@ class PairQAllegro : public Pair {
   void choose_model(const std::string &path, const std::vector<std::string> &names, const std::string &hint = "");
   void map_types();
   void start_engine();
+  void read_latency(const std::string &value, int narg, char **arg, int &i);
   void check_system() const;
   void check_neighbor_settings() const;
   int node_local_rank() const;
@@ -55,6 +63,8 @@ class PairQAllegro : public Pair {
   qallegro::Record record_;
   std::unique_ptr<qallegro::Potential> potential_;
   qallegro::LammpsEdges edges_;
+  LatencyOptions latency_options_;
+  std::unique_ptr<PairLatency> latency_;
   double energy_unit_ = 1.0;        ///< one eV in LAMMPS's unit of energy
   double n_edges_ = 0.0;            ///< of this rank; `compute pair` sums it over ranks
   std::vector<double> forces_, per_atom_energy_, per_atom_virial_, per_atom_virial_centroid_;

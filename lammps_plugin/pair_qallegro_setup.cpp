@@ -40,11 +40,13 @@ int positive_integer(const std::string &text) {
 
 void PairQAllegro::settings(int narg, char **arg) {
   options_ = qallegro::Options();
+  latency_options_ = LatencyOptions();
   potential_.reset();
+  latency_.reset();
   for (int i = 0; i < narg; i += 2) {
     const std::string keyword = arg[i];
-    if (keyword != "engine" && keyword != "device" && keyword != "threads")
-      error->all(FLERR, "pair_style qallegro: keywords are `engine`, `device` and `threads`, received `" + keyword +
+    if (keyword != "engine" && keyword != "device" && keyword != "threads" && keyword != "latency")
+      error->all(FLERR, "pair_style qallegro: keywords are `engine`, `device`, `threads` and `latency`, received `" + keyword +
                             "`; the model file belongs to pair_coeff");
     if (i + 1 == narg)
       error->all(FLERR, "pair_style qallegro: keyword `" + keyword + "` must be followed by a value, received nothing; write for " +
@@ -52,12 +54,36 @@ void PairQAllegro::settings(int narg, char **arg) {
     const std::string value = arg[i + 1];
     if (keyword == "engine") options_.engine = value;
     if (keyword == "device") options_.device = value;
+    if (keyword == "latency") read_latency(value, narg, arg, i);
     if (keyword == "threads") {
       options_.threads = positive_integer(value);
       if (options_.threads == 0)
         error->all(FLERR, "pair_style qallegro: `threads` must be a whole number from 1 to 4096, received `" + value +
                               "`; leave it out for one thread a rank");
     }
+  }
+  if (latency_options_.trace && latency_options_.file.empty())
+    error->all(FLERR, std::string("pair_style qallegro: `latency trace` needs a file, received none; write for example ") +
+                          "`latency run.json latency trace`, which traces to run.json.trace.rank0.jsonl and so on");
+  if (!latency_options_.measured && (latency_options_.warn > 0.0 || !latency_options_.file.empty()))
+    error->all(FLERR, "pair_style qallegro: `latency off` measures nothing that could be written or warned of, received both; leave one out");
+}
+
+// `latency off`, `latency summary`, `latency trace`, `latency warn X`, `latency FILE`; i is the place of the keyword.
+void PairQAllegro::read_latency(const std::string &value, int narg, char **arg, int &i) {
+  if (value == "off" || value == "summary" || value == "trace") {
+    latency_options_.measured = value != "off";
+    latency_options_.trace = value == "trace";
+  } else if (value == "warn") {
+    ++i;
+    const std::string factor = i + 1 < narg ? arg[i + 1] : "nothing";
+    char *end = nullptr;
+    latency_options_.warn = std::strtod(factor.c_str(), &end);
+    if (*end != '\0' || !(latency_options_.warn > 1.0))
+      error->all(FLERR, "pair_style qallegro: `latency warn` must be followed by a number above 1, received `" + factor +
+                            "`; write `latency warn 3.0` to be told of steps that take three times the median");
+  } else {
+    latency_options_.file = value;
   }
 }
 
@@ -182,8 +208,10 @@ int PairQAllegro::node_local_rank() const {
 
 void PairQAllegro::start_engine() {
   options_.local_rank = node_local_rank();
+  options_.stage_sampling = latency_options_.stage_sampling();
   std::string failure;
   try {
+    latency_ = std::make_unique<PairLatency>(lmp, latency_options_);
     potential_ = std::make_unique<qallegro::Potential>(path_, options_);
   } catch (const std::exception &reason) {
     failure = reason.what();

@@ -1,8 +1,9 @@
-// Registers pair style `qallegro` with the LAMMPS that opens this library
+// Registers pair style `qallegro` and compute style `qallegro/latency` with the LAMMPS that opens this library
 // (https://docs.lammps.org/Developer_plugins.html).
 #include <string>
 
 #include "lammps.h"
+#include "compute_qallegro_latency.h"
 #include "pair_qallegro.h"
 
 extern "C" {
@@ -22,7 +23,11 @@ struct lammpsplugin_t {
 };
 using lammpsplugin_regfunc = void (*)(lammpsplugin_t *, void *);
 
-__attribute__((visibility("default"))) void lammpsplugin_init(void *lmp, void *handle, void *regfunc);
+__attribute__((visibility("default"))) static void *create_latency(void *lmp, int narg, char **arg) {
+  return new LAMMPS_NS::ComputeQAllegroLatency(static_cast<LAMMPS_NS::LAMMPS *>(lmp), narg, arg);
+}
+
+void lammpsplugin_init(void *lmp, void *handle, void *regfunc);
 }
 
 static void *create_pair(void *lmp) { return new LAMMPS_NS::PairQAllegro(static_cast<LAMMPS_NS::LAMMPS *>(lmp)); }
@@ -38,5 +43,11 @@ void lammpsplugin_init(void *lmp, void *handle, void *regfunc) {
   plugin.author = "the qallegro authors";
   plugin.creator.v1 = &create_pair;
   plugin.handle = handle;
+  reinterpret_cast<lammpsplugin_regfunc>(regfunc)(&plugin, lmp);
+
+  plugin.style = "compute";
+  plugin.name = "qallegro/latency";
+  plugin.info = "where the time of pair style qallegro goes " QALLEGRO_VERSION;
+  plugin.creator.v2 = &create_latency;
   reinterpret_cast<lammpsplugin_regfunc>(regfunc)(&plugin, lmp);
 }

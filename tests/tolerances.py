@@ -66,3 +66,6 @@ ROUNDING_SHARE = 5.0
 
 #: Relative change of distances that does to a radial function what its table's error of 3e-7 may do, where slopes are of order one
 TABLE_STRETCH = 1e-6
+
+#: Relative, of times that are differences of one clock and are added up in another order: a dozen roundings
+SUM_OF_TIMES = 1e-9

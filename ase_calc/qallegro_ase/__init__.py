@@ -11,6 +11,7 @@ _SUBJECTS = {
     "StructureError": "errors",
     "EvaluationError": "errors",
     "NoStressError": "errors",
+    "LatencyWarning": "latency",
 }
 
 __all__ = list(_SUBJECTS)

@@ -28,17 +28,20 @@ class Timings(TypedDict):
     evaluations: int
     edges: int
     slots: int
+    growths: int  # evaluations that had to allocate memory
+    phases: dict[str, float]  # `pack`, `scatter`, and `engine` split into phases
 
 class Potential:
     """An exported file and the engine that runs it.
 
     `engine` is "auto", "native", "torchscript" or "aoti"; `device` "cpu", "cuda", "cuda:N" or "auto"; `threads` 0 means OMP_NUM_THREADS,
-    else 1; "cuda" takes the device `local_rank` modulo their number; `stage_times` measures the stages inside engine "native", for a few
-    percent of time. Evaluations release the interpreter lock and follow one another.
+    else 1; "cuda" takes the device `local_rank` modulo their number; `stage_sampling` n measures the stages
+    inside engine "native" for one in n groups of centers: 1 for all, at a few percent of time, 0 for none. Evaluations release the
+    interpreter lock and follow one another.
     """
 
     def __init__(
-        self, path: str, engine: str = "auto", device: str = "auto", threads: int = 0, local_rank: int = 0, stage_times: bool = False
+        self, path: str, engine: str = "auto", device: str = "auto", threads: int = 0, local_rank: int = 0, stage_sampling: int = 0
     ) -> None: ...
     @property
     def record(self) -> dict[str, Any]: ...
@@ -47,8 +50,12 @@ class Potential:
     @property
     def timings(self) -> Timings: ...
     @property
-    def stage_times(self) -> dict[str, float]: ...  # seconds since the last reset, summed over threads; empty unless asked for
+    def stage_times(self) -> dict[str, float]: ...  # seconds since the last reset, in the samples of all threads
     def reset_timings(self) -> None: ...
+    def add_latency(
+        self, latency: Latency, step: int, neighbor_list: float, total: float, atoms: int, rebuilt: bool, warn: float = 0.0
+    ) -> dict[str, Any] | None:
+        """Make one step of what was evaluated since the last call, see `Latency.add`; s."""
     def evaluate(
         self,
         centers: NDArray[np.int32],  # (n_centers,)
@@ -85,3 +92,43 @@ def sorted_pairs(
     n_atoms: int,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
     """Pairs and shifts in the order (atom, neighbor, shift), and `first_edge` (n_atoms + 1,). Raises Error for an index out of range."""
+
+phase_names: tuple[str, ...]  # where the time of a step goes, in the order of cpp/include/qallegro/phases.hpp
+
+def check_writable(path: str) -> None:
+    """Raises Error unless a file can be made beside `path`."""
+
+def peak_memory() -> int:
+    """The most memory that this process has held so far, bytes."""
+
+class Latency:
+    """Statistics over steps in memory that does not grow: count, mean, extremes and quantiles of every phase. Seconds."""
+
+    def __init__(self, warmup_steps: int = 3) -> None: ...
+    def add(
+        self,
+        step: int,
+        seconds: dict[str, float],  # phase -> s; `other` is what they leave of `total`
+        total: float,
+        atoms: int,
+        edges: int,
+        rebuilt: bool = False,
+        grew: bool = False,
+        warn: float = 0.0,
+    ) -> dict[str, Any] | None:
+        """Take a step in. If it took at least `warn` times the median: {"ratio", "phase", "excess"}, the phase that grew by how many s."""
+    def summary(self) -> dict[str, Any]: ...
+    def reset(self, warm: bool = False) -> None: ...
+    @property
+    def steps(self) -> int: ...  # after the warmup
+    @property
+    def last(self) -> dict[str, Any]: ...
+
+class TraceFile:
+    """One JSON object a line and step; what a killed run leaves is readable. Raises Error if it cannot be made."""
+
+    def __init__(self, path: str, rank: int = 0) -> None: ...
+    def write(self, latency: Latency, end: float) -> bool:
+        """The last step of `latency`, which ended `end` s after the start. False once the file cannot be written: see `problem`."""
+    @property
+    def problem(self) -> str: ...

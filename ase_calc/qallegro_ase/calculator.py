@@ -2,6 +2,7 @@
 
 import copy
 import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from qallegro_ase.engines import open_potential
 from qallegro_ase.errors import EvaluationError, NoStressError, SetupError
+from qallegro_ase.latency import LEVELS, STAGE_SAMPLING, CalculatorLatency
 from qallegro_ase.species import SpeciesTable
 from qallegro_ase.structure import check_cell, check_distances, check_positions
 from qallegro_ase.verlet import PairList, VerletList
@@ -33,6 +35,7 @@ class QAllegroCalculator(Calculator):
         skin: Å that the neighbor list reaches beyond the cutoff, so that it lasts until an atom has moved half of it; 0 for no reuse.
         species: symbol in the structure -> species of the model, where the two are not called the same.
         threads: CPU threads of this calculator; None for OMP_NUM_THREADS, else 1. torch's own settings are not touched.
+        latency: "summary" measures where the time of every evaluation goes, see `latency`; "off" does not.
 
     Raises:
         SetupError: a wrong file or option.
@@ -51,10 +54,11 @@ class QAllegroCalculator(Calculator):
         skin: float = 1.0,
         species: Mapping[str, str] | None = None,
         threads: int | None = None,
+        latency: str = "summary",
     ) -> None:
-        self._potential = self._species = self._verlet = self._cell = None
+        self._potential = self._species = self._verlet = self._cell = self._latency = None
         self._volume = 0.0
-        super().__init__(model=model, engine=engine, device=device, skin=skin, species=species, threads=threads)
+        super().__init__(model=model, engine=engine, device=device, skin=skin, species=species, threads=threads, latency=latency)
         self._open()
 
     def set(self, **changes: Any) -> dict[str, Any]:
@@ -68,7 +72,7 @@ class QAllegroCalculator(Calculator):
             self.reset()
             self._verlet = self._species = None
             if changed.keys() - {"skin", "species"}:
-                self._potential = None
+                self._potential = self._latency = None
         return changed
 
     @property
@@ -92,8 +96,15 @@ class QAllegroCalculator(Calculator):
         potential = self._open()
         return {"neighbor_list": self._verlet.seconds, "neighbor_list_builds": self._verlet.builds, **potential.timings}
 
+    @property
+    def latency(self) -> CalculatorLatency:
+        """Where the time of the evaluations goes, since the file was opened or options changed."""
+        self._open()
+        return self._latency
+
     def calculate(self, atoms: ase.Atoms | None = None, properties=("energy",), system_changes=tuple(all_changes)) -> None:
         """See `ase.calculators.calculator.Calculator.calculate`."""
+        start = time.perf_counter()
         if system_changes:
             self.results = {}
         if atoms is not None:
@@ -126,6 +137,8 @@ class QAllegroCalculator(Calculator):
             self.results["stress"] = full_3x3_to_voigt_6_stress(-output["virial"] / volume)
         if per_atom:
             self.results["stresses"] = full_3x3_to_voigt_6_stress(-output["per_atom_virial"] / volume)
+        if self._latency.level != "off":
+            self._latency.take(self._verlet, len(atoms), start)
 
     def check_state(self, atoms: ase.Atoms, tol: float = 0.0) -> list[str]:
         """What has changed since the last evaluation: names of `all_changes`. Every change counts, however small; `tol` is not used."""
@@ -136,7 +149,7 @@ class QAllegroCalculator(Calculator):
 
     def __getstate__(self) -> dict[str, Any]:
         # The engine and the library of the neighbor list live outside of Python: a copy opens its own at its first use.
-        return self.__dict__ | {"_potential": None, "_species": None, "_verlet": None}
+        return self.__dict__ | {"_potential": None, "_species": None, "_verlet": None, "_latency": None}
 
     def _checked_volume(self, atoms: ase.Atoms) -> float:
         """Å^3, 0 where the cell spans none. The checks of a cell are made once for each."""
@@ -149,17 +162,19 @@ class QAllegroCalculator(Calculator):
     def _open(self) -> Any:
         p = self.parameters
         if self._potential is None:
-            self._potential = open_potential(p.model, p.engine, p.device, p.threads)
+            self._potential = open_potential(p.model, p.engine, p.device, p.threads, 0 if p.latency == "off" else STAGE_SAMPLING)
+            self._latency = CalculatorLatency(p.latency, p.model, self._potential)
         if self._verlet is None:
             record = self._potential.record
             self._species = SpeciesTable(record["atom_types"], p.species)
             self._verlet = VerletList(float(record["r_max"]), float(p.skin), p.threads)
+            self._latency.new_list()
         return self._potential
 
 
 def _checked(options: dict[str, Any]) -> dict[str, Any]:
     """The options with an absolute path, so that a calculator works after a change of folder and in another process."""
-    known = ("model", "engine", "device", "skin", "species", "threads")
+    known = ("model", "engine", "device", "skin", "species", "threads", "latency")
     for name in options:
         if name not in known:
             raise SetupError(f"options of QAllegroCalculator are {', '.join(known)}, got {name!r}")
@@ -178,6 +193,8 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
     threads = options.get("threads")
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1):
         raise SetupError(f"`threads` must be a whole number of 1 or more, or None for OMP_NUM_THREADS, it is {threads!r}")
+    if options.get("latency", "off") not in LEVELS:
+        raise SetupError(f"`latency` must be one of {', '.join(LEVELS)}, it is {options['latency']!r}")
     return checked
 
 

@@ -62,7 +62,17 @@ class EagerPotential:
 
     def reset_timings(self) -> None:
         """Set all times and counts to zero."""
+        self._taken: dict[str, float] = {}
         self.timings = {"pack": 0.0, "engine": 0.0, "scatter": 0.0, "evaluations": 0, "edges": 0, "slots": 0}
+
+    def add_latency(
+        self, latency: Any, step: int, neighbor_list: float, total: float, atoms: int, rebuilt: bool, warn: float = 0.0
+    ) -> dict[str, Any] | None:
+        """See `_runtime.Potential.add_latency`."""
+        taken, self._taken = self._taken, dict(self.timings)
+        spent = {name: self.timings[name] - taken.get(name, 0) for name in self.timings}
+        seconds = {"neighbor_list": neighbor_list, "pack": spent["pack"], "network": spent["engine"], "scatter": spent["scatter"]}
+        return latency.add(step, seconds, total, atoms, spent["edges"], rebuilt, False, warn)
 
     def evaluate_pairs(
         self,

@@ -8,7 +8,7 @@ from typing import Any
 from qallegro_ase.errors import SetupError
 
 
-def open_potential(model: str, engine: str | None, device: str | None, threads: int | None) -> Any:
+def open_potential(model: str, engine: str | None, device: str | None, threads: int | None, stage_sampling: int = 0) -> Any:
     """Open `model` with the interface of `_runtime.Potential`.
 
     Args:
@@ -16,6 +16,7 @@ def open_potential(model: str, engine: str | None, device: str | None, threads: 
         engine: None for the fastest that runs the file, or its name; "eager" runs checkpoints, and nothing else does.
         device: None for CUDA where the engine finds it, else the CPU; "cpu", "cuda", "cuda:N".
         threads: None for OMP_NUM_THREADS, else 1.
+        stage_sampling: one in so many groups of centers is measured stage by stage; 0 for none.
 
     Raises:
         SetupError: a missing, truncated or foreign file, or an option that does not fit it.
@@ -27,7 +28,7 @@ def open_potential(model: str, engine: str | None, device: str | None, threads: 
         return EagerPotential(model, threads=threads, **options)
     _runtime = runtime_module()
     try:
-        return _runtime.Potential(model, threads=threads or 0, **options)
+        return _runtime.Potential(model, threads=threads or 0, stage_sampling=stage_sampling, **options)
     except _runtime.Error as error:
         raise SetupError(str(error)) from error
 

@@ -69,7 +69,7 @@ def main() -> None:
 
 def _measure(path: str, edges: dict[str, Any], first: np.ndarray, turns: int) -> dict[str, Any]:
     """Median microseconds an atom of each stage, and what was counted for it."""
-    potential = _runtime.Potential(path, engine="native", threads=1, stage_times=True)
+    potential = _runtime.Potential(path, engine="native", threads=1, stage_sampling=1)
     n_atoms = edges["n_atoms"]
     rows = []
     for _ in range(turns + 5):
@@ -108,20 +108,24 @@ def count(model: dict[str, Any]) -> tuple[dict[str, float], dict[str, float]]:
     environments, scalars = 2 * u * components, 2 * (u * components + weights)
     flops = {
         "radial": tabulated * 2 * 2 * TAPS,
-        "layers": products + activations + layers * (environments + scalars),
+        "tensors": layers * (environments + scalars),
+        "latents": products + activations,
         "head": SILU * readout + 2 * readout,
         "head adjoint": 3 * readout,
         # Each of the two products with harmonics has two factors that want a gradient, and one of them a reduction for the center.
-        "layers adjoint": products + layers * (hidden + 3 * environments + 2 * scalars),
+        "latents adjoint": products + layers * hidden,
+        "tensors adjoint": layers * (3 * environments + 2 * scalars),
         "radial adjoint": 2 * tabulated,
     }
     rows = 2 * weights + layers * hidden + readout + (layers - 1) * weights
     moved = {
         "radial": 4.0 * (TAPS * tabulated + 2 * tabulated),
-        "layers": 4.0 * layers * (2 * weights + 2 * components + u + 4 * hidden + rows / 2),
+        "tensors": 4.0 * layers * 2 * (weights + components),
+        "latents": 4.0 * layers * (u + 4 * hidden + rows / 2),
         "head": 4.0 * 3 * readout,
         "head adjoint": 4.0 * 3 * readout,
-        "layers adjoint": 4.0 * layers * (6 * weights + 4 * components + u + 4 * hidden + rows / 2),
+        "latents adjoint": 4.0 * layers * (u + 4 * hidden + rows / 2),
+        "tensors adjoint": 4.0 * layers * (6 * weights + 4 * components),
         "radial adjoint": 4.0 * 2 * tabulated,
     }
     return flops, moved

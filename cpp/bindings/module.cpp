@@ -3,9 +3,11 @@
 #include <pybind11/pybind11.h>
 
 #include <algorithm>
+#include <chrono>
 #include <mutex>
 #include <optional>
 
+#include "latency.hpp"
 #include "qallegro/potential.hpp"
 #include "runtime/pairs.hpp"
 #include "runtime/sort_pairs.hpp"
@@ -119,8 +121,8 @@ class Output {
 
 class PyPotential {
  public:
-  PyPotential(const std::string &path, const std::string &engine, const std::string &device, int threads, int local_rank, bool stage_times)
-      : potential_(path, options(engine, device, threads, local_rank, stage_times)) {}
+  PyPotential(const std::string &path, const std::string &engine, const std::string &device, int threads, int local_rank, int stage_sampling)
+      : potential_(path, options(engine, device, threads, local_rank, stage_sampling)) {}
 
   py::object record() const { return parsed(potential_.record()); }
   const std::string &description() const { return potential_.description(); }
@@ -128,16 +130,47 @@ class PyPotential {
   py::dict timings() const {
     const qallegro::Timings &t = potential_.timings();
     py::dict result;
-    result["pack"] = t.pack;
+    result["pack"] = t.pack + edges_seconds_;
     result["engine"] = t.engine;
     result["scatter"] = t.scatter;
     result["evaluations"] = t.evaluations;
     result["edges"] = t.edges;
     result["slots"] = t.slots;
+    result["growths"] = t.growths;
+    py::dict phases;
+    for (int p = 0; p < qallegro::phase_count; ++p) phases[qallegro::phase_names[p]] = t.phases[static_cast<qallegro::Phase>(p)];
+    phases["pack"] = t.phases[qallegro::Phase::pack] + edges_seconds_;
+    result["phases"] = phases;
     return result;
   }
 
-  void reset_timings() { potential_.reset_timings(); }
+  void reset_timings() {
+    potential_.reset_timings();
+    edges_seconds_ = taken_edges_seconds_ = 0.0;
+    taken_ = {};
+  }
+
+  // What the evaluations since the last call of this function have taken becomes one step of `latency`.
+  py::object add_latency(qallegro::Latency &latency, std::int64_t number, double neighbor_list, double total, std::int64_t atoms, bool rebuilt,
+                         double warn) {
+    const qallegro::Timings &now = potential_.timings();
+    qallegro::StepLatency step;
+    step.step = number;
+    for (int p = 0; p < qallegro::phase_count; ++p) {
+      const auto phase = static_cast<qallegro::Phase>(p);
+      step.seconds[phase] = now.phases[phase] - taken_.phases[phase];
+    }
+    step.seconds[qallegro::Phase::pack] += edges_seconds_ - taken_edges_seconds_;
+    step.seconds[qallegro::Phase::neighbor_list] = neighbor_list;
+    step.total = total;
+    step.atoms = atoms;
+    step.edges = now.edges - taken_.edges;
+    step.rebuilt = rebuilt;
+    step.grew = now.growths > taken_.growths;
+    taken_ = now;
+    taken_edges_seconds_ = edges_seconds_;
+    return add_step(latency, step, warn);
+  }
 
   py::dict stage_times() const {
     py::dict result;
@@ -196,7 +229,9 @@ class PyPotential {
     {
       const py::gil_scoped_release no_gil;
       const std::lock_guard lock(mutex_);
+      const auto start = std::chrono::steady_clock::now();
       const qallegro::EdgeList edges = pair_edges_.make(list, potential_.record().r_max);
+      edges_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       potential_.evaluate(edges, output.results());
       if (edge_gradients) pair_edges_.to_pair_order(output.results().edge_gradients, n_pairs);
     }
@@ -204,18 +239,21 @@ class PyPotential {
   }
 
  private:
-  static qallegro::Options options(const std::string &engine, const std::string &device, int threads, int local_rank, bool stage_times) {
+  static qallegro::Options options(const std::string &engine, const std::string &device, int threads, int local_rank, int stage_sampling) {
     qallegro::Options result;
     result.engine = engine;
     result.device = device;
     result.threads = threads;
     result.local_rank = local_rank;
-    result.stage_times = stage_times;
+    result.stage_sampling = stage_sampling;
     return result;
   }
 
   qallegro::Potential potential_;
   qallegro::PairEdges pair_edges_;
+  double edges_seconds_ = 0.0;  // packing that happens here: from pairs to edges
+  qallegro::Timings taken_;     // what steps have been made of
+  double taken_edges_seconds_ = 0.0;
   std::mutex mutex_;  // the buffers serve one evaluation at a time, and the interpreter lock is released during it
 };
 
@@ -225,16 +263,19 @@ PYBIND11_MODULE(_runtime, module) {
   module.doc() = "The qallegro C++ runtime: read an exported file, evaluate edges.";
   py::register_exception<qallegro::Error>(module, "Error", PyExc_RuntimeError);
   module.def("read_record", [](const std::string &path) { return parsed(qallegro::read_record(path)); }, py::arg("path"));
+  bind_latency(module);
   module.def("sorted_pairs", sorted_pairs, py::arg("pairs"), py::arg("shifts"), py::arg("n_atoms"));
   py::class_<PyPotential>(module, "Potential")
-      .def(py::init<const std::string &, const std::string &, const std::string &, int, int, bool>(), py::arg("path"), py::arg("engine") = "auto",
-           py::arg("device") = "auto", py::arg("threads") = 0, py::arg("local_rank") = 0, py::arg("stage_times") = false,
+      .def(py::init<const std::string &, const std::string &, const std::string &, int, int, int>(), py::arg("path"), py::arg("engine") = "auto",
+           py::arg("device") = "auto", py::arg("threads") = 0, py::arg("local_rank") = 0, py::arg("stage_sampling") = 0,
            py::call_guard<py::gil_scoped_release>())
       .def_property_readonly("record", &PyPotential::record)
       .def_property_readonly("description", &PyPotential::description)
       .def_property_readonly("timings", &PyPotential::timings)
       .def_property_readonly("stage_times", &PyPotential::stage_times)
       .def("reset_timings", &PyPotential::reset_timings)
+      .def("add_latency", &PyPotential::add_latency, py::arg("latency"), py::arg("step"), py::arg("neighbor_list"), py::arg("total"),
+           py::arg("atoms"), py::arg("rebuilt"), py::arg("warn") = 0.0)
       .def("evaluate", &PyPotential::evaluate, py::arg("centers"), py::arg("first_edge"), py::arg("neighbors"), py::arg("edge_vectors"),
            py::arg("atom_types"), py::arg("n_atoms"), py::arg("want_per_atom_virial") = false,
            py::arg("want_per_atom_virial_centroid") = false, py::arg("want_edge_gradients") = false)

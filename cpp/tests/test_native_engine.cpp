@@ -55,6 +55,27 @@ TEST(single_precision_agrees_with_double) {
   for (std::size_t k = 0; k < a.forces.size(); ++k) CHECK_CLOSE(b.forces[k], a.forces[k], single_tolerance);
 }
 
+TEST(phases_add_up_to_the_time_of_the_evaluation) {
+  const zip_writer::TemporaryFile file(file_bytes("float32"));
+  const Edges edges = edges_of(lattice(4, 3), 4.5, 1);
+  for (const int sampling : {0, 1, 16}) {
+    Options options = native();
+    options.stage_sampling = sampling;
+    Potential potential(file.path(), options);
+    for (int k = 0; k < 3; ++k) evaluate(potential, edges);
+    const Timings &t = potential.timings();
+    double sum = 0.0;
+    for (const double seconds : t.phases) sum += seconds;
+    CHECK_CLOSE(sum, t.pack + t.engine + t.scatter, 1e-12);
+    for (const Phase phase : {Phase::radial_angular, Phase::tensor_product, Phase::mlp, Phase::backward})
+      CHECK((t.phases[phase] > 0.0) == (sampling > 0));
+    CHECK((t.phases[Phase::network] > 0.0) == (sampling == 0));
+    CHECK(t.growths == 1);
+    potential.reset_timings();
+    CHECK(potential.timings().phases[Phase::pack] == 0.0);
+  }
+}
+
 TEST(a_run_in_its_stride_allocates_nothing) {
   const zip_writer::TemporaryFile file(file_bytes("float32"));
   Potential potential(file.path(), native());

@@ -28,7 +28,7 @@ def coeff(line: str) -> str:
 
 
 MISTAKES = {
-    "unknown keyword": Mistake(style("model toy.pth"), ("`engine`, `device` and `threads`", "`model`", "pair_coeff")),
+    "unknown keyword": Mistake(style("model toy.pth"), ("`engine`, `device`, `threads` and `latency`", "`model`", "pair_coeff")),
     "keyword without value": Mistake(style("engine torchscript device"), ("`device`", "nothing", "pair_style qallegro device cpu")),
     "threads of zero": Mistake(style("threads 0"), ("`threads`", "1 to 4096", "`0`", "leave it out")),
     "threads not a number": Mistake(style("threads two"), ("`threads`", "`two`", "leave it out")),

@@ -36,6 +36,8 @@ class Engine {
   virtual int concurrent_blocks() const { return 1; }
   virtual std::vector<StageTime> stage_times() const { return {}; }
   virtual void reset_stage_times() {}
+  /// Seconds by phase so far, in the samples that were taken, of all threads together: their ratios tell how `evaluate` spends its time.
+  virtual PhaseTimes sampled_phases() const { return {}; }
 };
 
 /// What a factory gets: the file, what it says of itself, and how to run it.
@@ -48,6 +50,6 @@ struct EngineRequest {
 /// Every engine library exports a function of this type; it throws `Error`, and the caller owns the engine.
 /// The name carries the version of this header, so that libraries of different versions never meet.
 using EngineFactory = Engine *(const EngineRequest &);
-inline constexpr const char *engine_factory_name = "qallegro_make_engine_v2";
+inline constexpr const char *engine_factory_name = "qallegro_make_engine_v3";
 
 }  // namespace qallegro

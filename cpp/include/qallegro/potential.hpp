@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "qallegro/error.hpp"
+#include "qallegro/phases.hpp"
 
 namespace qallegro {
 
@@ -20,7 +21,8 @@ struct Options {
   std::string device = "auto";  ///< "cpu", "cuda", "cuda:1", or "auto": a GPU if there is one
   int local_rank = 0;           ///< node-local MPI rank: "cuda" means device local_rank % count
   int threads = 0;              ///< CPU threads inside the engine; 0: OMP_NUM_THREADS, else 1
-  bool stage_times = false;     ///< also measure the stages inside engine `native`; costs a few percent
+  /// One in so many groups of centers is measured stage by stage inside engine `native`; 1 measures all, for a few percent of time, 0 none.
+  int stage_sampling = 0;
 };
 
 /// Directed edges of a set of centre atoms; views only, nothing is owned or kept.
@@ -59,9 +61,12 @@ struct Timings {
   std::int64_t evaluations = 0;
   std::int64_t edges = 0;  ///< edges shorter than r_max
   std::int64_t slots = 0;  ///< edges and padding that the engine was given
+  std::int64_t growths = 0;  ///< evaluations that had to allocate memory
+  /// `pack`, `scatter`, and `engine` split into the phases that the engine tells apart: from samples, see `Options::stage_sampling`.
+  PhaseTimes phases;
 };
 
-/// Time of one part of an engine's work since the last reset, summed over threads.
+/// Time of one part of an engine's work in the samples since the last reset, summed over threads.
 struct StageTime {
   std::string name;
   double seconds = 0.0;
@@ -91,13 +96,15 @@ class Potential {
   const Record &record() const;
   /// One line: engine, device, dtype, threads.
   const std::string &description() const;
+  /// CPU threads of an evaluation.
+  int threads() const;
 
   /// Throws Error on a bad index or type, a coincident pair, and on NaN or infinity in or out.
   void evaluate(const EdgeList &edges, Results &results);
 
   const Timings &timings() const;
   void reset_timings();
-  /// Empty unless `Options::stage_times` was set and the engine can tell.
+  /// Empty unless `Options::stage_sampling` was set and the engine can tell.
   std::vector<StageTime> stage_times() const;
 
  private:

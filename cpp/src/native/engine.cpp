@@ -24,7 +24,7 @@ class NativeEngine final : public Engine {
     const bool single = record.dtype == "float32";
     // A table is as exact as float32 is; float64 is for those who want every digit.
     const auto table = single ? make_radial_table(plan) : std::nullopt;
-    kernel_ = make_kernel(isa_, plan, table ? &*table : nullptr, single, threads_, request.options.stage_times);
+    kernel_ = make_kernel(isa_, plan, table ? &*table : nullptr, single, threads_, request.options.stage_sampling);
     description_ = "native on cpu, " + isa_ + ", " + record.dtype + " network, " + (table ? "tabulated" : "computed") + " radial functions, " +
                    std::to_string(threads_) + (threads_ == 1 ? " thread" : " threads");
   }
@@ -38,9 +38,16 @@ class NativeEngine final : public Engine {
     std::vector<StageTime> times;
     const double *seconds = kernel_->stage_seconds();
     for (int s = 0; seconds && s < stage_count; ++s) {
-      times.push_back({stage_names[s], 0.0});
+      times.push_back({stages[s].name, 0.0});
       for (int thread = 0; thread < threads_; ++thread) times.back().seconds += seconds[thread * stage_count + s];
     }
+    return times;
+  }
+
+  PhaseTimes sampled_phases() const override {
+    PhaseTimes times;
+    const double *seconds = kernel_->stage_seconds();
+    for (int k = 0; seconds && k < threads_ * stage_count; ++k) times[stages[k % stage_count].phase] += seconds[k];
     return times;
   }
 

@@ -9,7 +9,7 @@ namespace qallegro::native {
 
 namespace {
 
-using Maker = Kernel *(const Plan &, const RadialTable *, bool, int, bool);
+using Maker = Kernel *(const Plan &, const RadialTable *, bool, int, int);
 
 struct Isa {
   const char *name;
@@ -52,9 +52,9 @@ std::string instruction_set() {
   throw Error("`QALLEGRO_ISA` must be one of " + names + ", it is `" + std::string(given) + "`; unset it for the best one");
 }
 
-std::unique_ptr<Kernel> make_kernel(const std::string &isa, const Plan &plan, const RadialTable *table, bool single, int threads, bool timed) {
+std::unique_ptr<Kernel> make_kernel(const std::string &isa, const Plan &plan, const RadialTable *table, bool single, int threads, int sampling) {
   for (const Isa &known : isas)
-    if (isa == known.name) return std::unique_ptr<Kernel>(known.make(plan, table, single, threads, timed));
+    if (isa == known.name) return std::unique_ptr<Kernel>(known.make(plan, table, single, threads, sampling));
   throw Error("`QALLEGRO_ISA` is `" + isa + "`, which this build does not have");
 }
 

@@ -12,6 +12,6 @@ namespace qallegro::native {
 /// Throws `Error` where that is unknown or the processor lacks it.
 std::string instruction_set();
 
-std::unique_ptr<Kernel> make_kernel(const std::string &isa, const Plan &plan, const RadialTable *table, bool single, int threads, bool timed);
+std::unique_ptr<Kernel> make_kernel(const std::string &isa, const Plan &plan, const RadialTable *table, bool single, int threads, int sampling);
 
 }  // namespace qallegro::native

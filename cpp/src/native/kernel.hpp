@@ -9,11 +9,37 @@
 
 namespace qallegro::native {
 
-/// Parts of the work on a block of centers, in the order of `stage_names`.
-enum class KernelStage { geometry, radial, harmonics, layers, head, head_adjoint, layers_adjoint, radial_adjoint, harmonics_adjoint, gradients };
-inline constexpr int stage_count = 10;
-inline constexpr const char *stage_names[stage_count] = {"geometry",     "radial",         "harmonics",      "layers",            "head",
-                                                         "head adjoint", "layers adjoint", "radial adjoint", "harmonics adjoint", "gradients"};
+/// Parts of the work on a block of centers, in the order of `stages`.
+enum class KernelStage {
+  geometry,
+  radial,
+  harmonics,
+  tensors,
+  latents,
+  head,
+  surrogate,
+  head_adjoint,
+  surrogate_adjoint,
+  latents_adjoint,
+  tensors_adjoint,
+  radial_adjoint,
+  harmonics_adjoint,
+  gradients
+};
+
+/// What the stage is called, and the phase of a step that it belongs to.
+struct StageRow {
+  const char *name;
+  Phase phase;
+};
+inline constexpr StageRow stages[] = {{"geometry", Phase::radial_angular},    {"radial", Phase::radial_angular},
+                                      {"harmonics", Phase::radial_angular},   {"tensors", Phase::tensor_product},
+                                      {"latents", Phase::mlp},                {"head", Phase::mlp},
+                                      {"surrogate", Phase::surrogate},        {"head adjoint", Phase::backward},
+                                      {"surrogate adjoint", Phase::backward}, {"latents adjoint", Phase::backward},
+                                      {"tensors adjoint", Phase::backward},   {"radial adjoint", Phase::backward},
+                                      {"harmonics adjoint", Phase::backward}, {"gradients", Phase::backward}};
+inline constexpr int stage_count = sizeof(stages) / sizeof(StageRow);
 
 class Kernel {
  public:
@@ -21,7 +47,7 @@ class Kernel {
   /// Fills energies and gradients of the centers first .. last - 1 of a block. Threads must differ in `thread`, below the number
   /// that the kernel was made for.
   virtual void evaluate(const Block &block, std::int64_t first, std::int64_t last, int thread) = 0;
-  /// Seconds of each stage so far, for each thread (threads, stage_count); null unless the kernel was made to measure them.
+  /// Seconds of each stage in the groups of centers that were measured so far, for each thread (threads, stage_count); null where none is.
   virtual double *stage_seconds() = 0;
 };
 

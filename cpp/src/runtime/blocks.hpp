@@ -17,6 +17,7 @@ struct EdgeSelection {
   std::vector<std::int64_t> place;  ///< scratch of the sort
   std::int64_t count(std::int64_t row) const { return counts[row]; }
   std::int64_t total = 0;  ///< edges that were kept
+  std::size_t capacity() const { return edges.capacity() + counts.capacity() + order.capacity() + place.capacity(); }
 };
 
 /// A run of `EdgeSelection::order` that is evaluated at once.
@@ -45,6 +46,12 @@ class BlockBuffers {
  public:
   /// Fills the arrays; the block stays valid until the next call.
   const Block &pack(const EdgeList &edges, const Record &record, const EdgeSelection &selection, const BlockShape &shape);
+
+  /// Elements of all arrays: more of them than before an evaluation means that it allocated memory.
+  std::size_t capacity() const {
+    return n_neighbors_.capacity() + center_types_.capacity() + neighbor_types_.capacity() + edge_vectors_.capacity() +
+           per_atom_energy_.capacity() + edge_gradients_.capacity();
+  }
 
  private:
   Block block_;

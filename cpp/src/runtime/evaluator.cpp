@@ -172,8 +172,39 @@ void Evaluator::gather(const EdgeList &edges, Results &results) {
   });
 }
 
+// The engine's time goes to its phases in the ratios of what was sampled now, or of all samples where there is none of this evaluation.
+void Evaluator::split_engine_time(double seconds) {
+  const PhaseTimes sampled = engine_->sampled_phases();
+  PhaseTimes shares;
+  double total = 0.0, ever = 0.0;
+  for (int p = 0; p < phase_count; ++p) {
+    const auto phase = static_cast<Phase>(p);
+    total += shares[phase] = sampled[phase] - sampled_[phase];
+    ever += sampled[phase];
+  }
+  sampled_ = sampled;
+  if (ever <= 0.0) {
+    timings_.phases[Phase::network] += seconds;
+    return;
+  }
+  if (total <= 0.0) {
+    shares = sampled;
+    total = ever;
+  }
+  for (int p = 0; p < phase_count; ++p) timings_.phases[static_cast<Phase>(p)] += seconds * shares[static_cast<Phase>(p)] / total;
+}
+
+std::size_t Evaluator::buffer_capacity() const {
+  std::size_t total = blocks_.capacity() + cuts_.capacity() + shares_.capacity() + selection_.capacity();
+  for (const Share &share : shares_)
+    total += share.buffers.capacity() + share.per_atom_energy.capacity() + share.forces.capacity() + share.per_atom_virial.capacity() +
+             share.per_atom_virial_centroid.capacity();
+  return total;
+}
+
 void Evaluator::evaluate(const EdgeList &edges, Results &results) {
   PhaseClock clock;
+  const Timings before = timings_;
   results.energy = 0.0;
   results.virial.fill(0.0);
   prepare_selection(edges, selection_);
@@ -207,6 +238,12 @@ void Evaluator::evaluate(const EdgeList &edges, Results &results) {
   clock.ends(between);
   gather(edges, results);
   clock.ends(timings_.scatter);
+  timings_.phases[Phase::pack] += timings_.pack - before.pack;
+  timings_.phases[Phase::scatter] += timings_.scatter - before.scatter;
+  split_engine_time(timings_.engine - before.engine);
+  const std::size_t capacity = buffer_capacity();
+  timings_.growths += capacity > capacity_;
+  capacity_ = capacity;
   timings_.evaluations += 1;
   timings_.edges += selection_.total;
 }

@@ -20,6 +20,7 @@ class Evaluator {
   const Timings &timings() const { return timings_; }
   void reset_timings() {
     timings_ = {};
+    sampled_ = {};
     engine_->reset_stage_times();
   }
 
@@ -30,6 +31,8 @@ class Evaluator {
   Record record_;
   std::unique_ptr<Engine> engine_;
   Timings timings_;
+  PhaseTimes sampled_;         // of the engine, after the last evaluation
+  std::size_t capacity_ = 0;   // of all buffers, after the last evaluation
   /// What one thread fills; the first one adds to the caller's arrays, the others to their own.
   struct Share {
     BlockBuffers buffers;
@@ -43,6 +46,8 @@ class Evaluator {
   void evaluate_blocks(const EdgeList &edges, std::size_t begin, std::size_t end, int thread, Share &share);
   void gather(const EdgeList &edges, Results &results);
   void rethrow_first();
+  void split_engine_time(double seconds);
+  std::size_t buffer_capacity() const;
 
   EdgeSelection selection_;
   std::vector<BlockShape> blocks_;

@@ -8,6 +8,7 @@
 
 #include <sstream>
 
+#include "torch/device_clock.hpp"
 #include "torch/thread_count.hpp"
 
 namespace qallegro {
@@ -100,9 +101,12 @@ void TorchEngine::evaluate(const Block &block, int) {
     const auto view = [](const auto *data, at::IntArrayRef shape, at::ScalarType type) {
       return at::from_blob(const_cast<void *>(static_cast<const void *>(data)), shape, at::TensorOptions().dtype(type));
     };
-    const auto outputs =
-        run({view(block.center_types, {n}, at::kLong).to(device_), view(block.neighbor_types, {n, k}, at::kLong).to(device_),
-             view(block.edge_vectors, {n, k, 3}, at::kDouble).to(device_)});
+    DeviceClock clock(device_);
+    std::vector<at::Tensor> inputs{view(block.center_types, {n}, at::kLong).to(device_), view(block.neighbor_types, {n, k}, at::kLong).to(device_),
+                                   view(block.edge_vectors, {n, k, 3}, at::kDouble).to(device_)};
+    clock.mark();
+    const auto outputs = run(std::move(inputs));
+    clock.mark();
     if (outputs.size() != 2)
       throw Error("`" + request_.record.path + "` must return energies and gradients, it returns " + std::to_string(outputs.size()) +
                   " tensors; export the model again");
@@ -110,6 +114,12 @@ void TorchEngine::evaluate(const Block &block, int) {
     check_output(outputs[1], {n, k, 3}, "edge_gradients", request_.record.path);
     view(block.per_atom_energy, {n}, at::kDouble).copy_(outputs[0].detach());
     view(block.edge_gradients, {n, k, 3}, at::kDouble).copy_(outputs[1].detach());
+    clock.mark();
+    // On a CPU the tensors are views, and what `to` and `copy_` take is the engine's own.
+    const bool copies = !device_.is_cpu();
+    phases_[copies ? Phase::copy_in : Phase::network] += clock.seconds(0);
+    phases_[Phase::network] += clock.seconds(1);
+    phases_[copies ? Phase::copy_out : Phase::network] += clock.seconds(2);
   });
 }
 

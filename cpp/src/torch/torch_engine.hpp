@@ -17,6 +17,7 @@ class TorchEngine : public Engine {
   void evaluate(const Block &block, int thread) final;
   std::string description() const final;
   std::int64_t slots_per_block() const final;
+  PhaseTimes sampled_phases() const final { return phases_; }
 
  protected:
   /// (center_types, neighbor_types, edge_vectors) -> (per_atom_energy, edge_gradients), all on `device()`.
@@ -28,6 +29,7 @@ class TorchEngine : public Engine {
  private:
   EngineRequest request_;
   at::Device device_;
+  PhaseTimes phases_;
 };
 
 /// Turns the exception that is being handled into an `Error` whose text is `what` and the reason in one line.

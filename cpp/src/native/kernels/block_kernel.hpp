@@ -1,11 +1,10 @@
 // Energies and gradients of a few center atoms at a time: the whole network, forward and adjoint, in a few hundred kilobytes.
 #pragma once
 
-#include <ctime>
-
 #include "native/kernel.hpp"
 #include "native/kernels/head.hpp"
 #include "native/kernels/radial.hpp"
+#include "native/kernels/stage_clock.hpp"
 #include "native/kernels/tensor_track.hpp"
 
 namespace qallegro::native::QALLEGRO_ISA {
@@ -13,9 +12,9 @@ namespace qallegro::native::QALLEGRO_ISA {
 template <class Real>
 class BlockKernel final : public Kernel {
  public:
-  BlockKernel(const Plan &plan, const RadialTable *table, int threads, bool timed)
+  BlockKernel(const Plan &plan, const RadialTable *table, int threads, int sampling)
       : num_types_(plan.num_types), rows_(plan.rows), tensor_weights_(plan.tensor_weights), head_row_(plan.head), layers_(static_cast<int>(plan.latents.size())),
-        track_(plan), harmonics_(plan), head_(plan), threads_(threads) {
+        track_(plan), harmonics_(plan), head_(plan), threads_(threads), sampling_(sampling) {
     if (table)
       table_ = new RadialTableKernel<Real>(plan, *table);
     else
@@ -68,7 +67,7 @@ class BlockKernel final : public Kernel {
     place(at_.g, widest > track_.channels ? widest : track_.channels);
     place(at_.spare, widest > track_.channels ? widest : track_.channels);
     scratch_ = new Scratch[threads_];
-    if (timed) seconds_.at_least(static_cast<std::size_t>(threads_) * stage_count);
+    if (sampling_ > 0) seconds_.at_least(static_cast<std::size_t>(threads_) * stage_count);
   }
   ~BlockKernel() override {
     for (int k = 0; k < layers_; ++k) {
@@ -94,7 +93,9 @@ class BlockKernel final : public Kernel {
         lanes += more;
         ++end;
       }
-      evaluate_group(block, first, end, lanes, scratch, StageClock(seconds_.data() ? seconds_.data() + thread * stage_count : nullptr));
+      // One group in `sampling_` tells how the time of all is spent; to look at the clock for each would take percents.
+      const bool measured = sampling_ > 0 && scratch.groups++ % sampling_ == 0;
+      evaluate_group(block, first, end, lanes, scratch, StageClock(measured ? seconds_.data() + thread * stage_count : nullptr));
       first = end;
     }
   }
@@ -105,31 +106,11 @@ class BlockKernel final : public Kernel {
     ChainKernel<Real> *chain = nullptr;
     SourceOps<Real> *tensor_ops = nullptr, *hidden_ops = nullptr;
   };
-  // Adds the time since the last call to a stage, where somebody wants to know it.
-  class StageClock {
-   public:
-    explicit StageClock(double *seconds) : seconds_(seconds) {
-      if (seconds_) last_ = now();
-    }
-    void ends(KernelStage stage) {
-      if (!seconds_) return;
-      const double time = now();
-      seconds_[static_cast<int>(stage)] += time - last_;
-      last_ = time;
-    }
-
-   private:
-    static double now() {
-      timespec time;
-      clock_gettime(CLOCK_MONOTONIC, &time);
-      return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-    }
-    double *seconds_, last_ = 0.0;
-  };
   struct Scratch {
     Buffer<Real> rows, centers;
     Buffer<double> lanes;
     Buffer<std::int32_t> pairs;
+    std::int64_t groups = 0;
   };
   struct Center {
     std::int64_t index, lane, count;  ///< in the block; first lane; lanes with padding
@@ -167,16 +148,14 @@ class BlockKernel final : public Kernel {
     clock.ends(KernelStage::radial);
     harmonics_.forward(at(at_.unit), at(at_.harmonics), lanes);
     clock.ends(KernelStage::harmonics);
-    forward_layers(centers, n, rows, center_memory, lanes);
-    clock.ends(KernelStage::layers);
-    const Real *energies = head_.forward(at(at_.rows + head_row_), at(at_.head), lanes);
+    forward_layers(centers, n, rows, center_memory, lanes, clock);
+    const Real *energies = head_.forward(at(at_.rows + head_row_), at(at_.head), lanes, clock);
     collect(block, centers, n, energies, edges, pair_slopes, at(at_.g), lanes);
     clock.ends(KernelStage::head);
 
-    head_.adjoint(at(at_.g), at(at_.spare), at(at_.rows + head_row_), at(at_.head), at(at_.g_rows + head_row_), lanes);
+    head_.adjoint(at(at_.g), at(at_.spare), at(at_.rows + head_row_), at(at_.head), at(at_.g_rows + head_row_), lanes, clock);
     clock.ends(KernelStage::head_adjoint);
-    adjoint_layers(centers, n, rows, center_memory, lanes);
-    clock.ends(KernelStage::layers_adjoint);
+    adjoint_layers(centers, n, rows, center_memory, lanes, clock);
     if (table_)
       table_->adjoint(edges, at(at_.g_rows), at(at_.radial), lanes);
     else
@@ -221,7 +200,7 @@ class BlockKernel final : public Kernel {
     for (std::int64_t e = 0; e < 3 * lanes; ++e) unit[e] = static_cast<Real>(edges.unit[e]);
   }
 
-  void forward_layers(const Center *centers, int n, Real *rows, Real *center_memory, std::int64_t lanes) const {
+  void forward_layers(const Center *centers, int n, Real *rows, Real *center_memory, std::int64_t lanes, StageClock &clock) const {
     const auto at = [rows, lanes](int row) { return rows + static_cast<std::int64_t>(row) * lanes; };
     const Real *y = at(at_.harmonics);
     for (int k = 0; k < layers_; ++k) {
@@ -234,12 +213,14 @@ class BlockKernel final : public Kernel {
         track_.center_vectors(k, center);
         track_.scalars(at(at_.rows + tensor_weights_), y, center + track_.vector_at(k, 0), lanes, centers[c].lane, centers[c].count, at(at_.scalars));
       }
+      clock.ends(KernelStage::tensors);
       latent.tensor_ops->forward(at(at_.scalars), at(at_.rows), lanes);
       if (latent.chain) latent.hidden_ops->forward(latent.chain->forward(at(at_.rows + latent.pre), at(latent.kept), lanes), at(at_.rows), lanes);
+      clock.ends(KernelStage::latents);
     }
   }
 
-  void adjoint_layers(const Center *centers, int n, Real *rows, Real *center_memory, std::int64_t lanes) const {
+  void adjoint_layers(const Center *centers, int n, Real *rows, Real *center_memory, std::int64_t lanes, StageClock &clock) const {
     const auto at = [rows, lanes](int row) { return rows + static_cast<std::int64_t>(row) * lanes; };
     const Real *y = at(at_.harmonics), *weights = at(at_.rows + tensor_weights_);
     std::memset(at(at_.g_harmonics), 0, sizeof(Real) * track_.components * lanes);
@@ -251,6 +232,7 @@ class BlockKernel final : public Kernel {
         latent.chain->adjoint(at(at_.g), at(at_.spare), at(at_.rows + latent.pre), at(latent.kept), at(at_.g_rows + latent.pre), lanes);
       }
       latent.tensor_ops->adjoint(at(at_.g_rows), at(at_.g), track_.channels, lanes);
+      clock.ends(KernelStage::latents_adjoint);
       for (int c = 0; c < n; ++c) {
         if (centers[c].count == 0) continue;
         Real *center = center_memory + 2 * c * track_.size(), *gradient = center + track_.size();
@@ -263,6 +245,7 @@ class BlockKernel final : public Kernel {
         track_.reduce_adjoint(gradient + track_.environment_at(k), at(at_.rows + latent.environment), y, lanes, lane, count, norm,
                               at(at_.g_rows + latent.environment), at(at_.g_harmonics));
       }
+      clock.ends(KernelStage::tensors_adjoint);
     }
   }
 
@@ -331,7 +314,7 @@ class BlockKernel final : public Kernel {
   TensorTrack<Real> track_;
   Harmonics<Real> harmonics_;
   HeadKernel<Real> head_;
-  int threads_;
+  int threads_, sampling_;
   RadialTableKernel<Real> *table_ = nullptr;
   RadialNetworkKernel<Real> *network_ = nullptr;
   Buffer<double> constants_, zbl_, seconds_;

@@ -3,6 +3,7 @@
 
 #include "native/kernels/chain.hpp"
 #include "native/kernels/periodic_kernel.hpp"
+#include "native/kernels/stage_clock.hpp"
 
 namespace qallegro::native::QALLEGRO_ISA {
 
@@ -50,7 +51,7 @@ class HeadKernel {
   int widest() const { return widest_; }
 
   /// The row of energies. Inputs of activations end up holding slopes.
-  const Real *forward(Real *input, Real *kept, std::int64_t lanes) const {
+  const Real *forward(Real *input, Real *kept, std::int64_t lanes, StageClock &clock) const {
     Real *x = input;
     for (int k = 0; k < count_; ++k) {
       const StageKernel &s = stages_[k];
@@ -70,7 +71,9 @@ class HeadKernel {
           }
           break;
         case Stage::Kind::periodic:
+          clock.ends(KernelStage::head);
           periodic_->forward(x, out, out + s.out * lanes, lanes);
+          clock.ends(KernelStage::surrogate);
           break;
       }
       x = out;
@@ -79,7 +82,7 @@ class HeadKernel {
   }
 
   /// g: the gradient of the energies in its first row, used up like `spare`; g_input is set.
-  void adjoint(Real *g, Real *spare, const Real *input, Real *kept, Real *g_input, std::int64_t lanes) const {
+  void adjoint(Real *g, Real *spare, const Real *input, Real *kept, Real *g_input, std::int64_t lanes, StageClock &clock) const {
     for (int k = count_ - 1; k >= 0; --k) {
       const StageKernel &s = stages_[k];
       const Real *x = k == 0 ? input : kept + stages_[k - 1].row * lanes;
@@ -92,7 +95,9 @@ class HeadKernel {
           multiply_by<Real>(g, x, s.in * lanes);
           continue;
         case Stage::Kind::periodic:
+          clock.ends(KernelStage::head_adjoint);
           periodic_->adjoint(x, kept + (s.row + s.out) * lanes, g, spare, lanes);
+          clock.ends(KernelStage::surrogate_adjoint);
           break;
       }
       Real *swap = g;

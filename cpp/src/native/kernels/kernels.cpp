@@ -4,9 +4,9 @@
 
 namespace qallegro::native::QALLEGRO_ISA {
 
-Kernel *make_kernel(const Plan &plan, const RadialTable *table, bool single, int threads, bool timed) {
-  if (single) return new BlockKernel<float>(plan, table, threads, timed);
-  return new BlockKernel<double>(plan, table, threads, timed);
+Kernel *make_kernel(const Plan &plan, const RadialTable *table, bool single, int threads, int sampling) {
+  if (single) return new BlockKernel<float>(plan, table, threads, sampling);
+  return new BlockKernel<double>(plan, table, threads, sampling);
 }
 
 }  // namespace qallegro::native::QALLEGRO_ISA

@@ -7,7 +7,7 @@ namespace qallegro::native {
 
 #define QALLEGRO_DECLARE_MAKER(isa)                                                               \
   namespace isa {                                                                                 \
-  Kernel *make_kernel(const Plan &plan, const RadialTable *table, bool single, int threads, bool timed);      \
+  Kernel *make_kernel(const Plan &plan, const RadialTable *table, bool single, int threads, int sampling);      \
   }
 QALLEGRO_DECLARE_MAKER(avx512)
 QALLEGRO_DECLARE_MAKER(avx2)

@@ -1,0 +1,76 @@
+#include "latency.hpp"
+
+#include "qallegro/latency_files.hpp"
+
+namespace py = pybind11;
+
+namespace {
+
+using qallegro::Phase;
+
+qallegro::StepLatency step_from(std::int64_t step, const py::dict &seconds, double total, std::int64_t atoms, std::int64_t edges, bool rebuilt,
+                                bool grew) {
+  qallegro::StepLatency latency;
+  latency.step = step;
+  for (int p = 0; p < qallegro::phase_count; ++p)
+    if (seconds.contains(qallegro::phase_names[p])) latency.seconds[static_cast<Phase>(p)] = seconds[qallegro::phase_names[p]].cast<double>();
+  latency.total = total;
+  latency.atoms = atoms;
+  latency.edges = edges;
+  latency.rebuilt = rebuilt;
+  latency.grew = grew;
+  return latency;
+}
+
+py::dict described(const qallegro::StepLatency &step) {
+  py::dict phases, result;
+  for (int p = 0; p < qallegro::phase_count; ++p) phases[qallegro::phase_names[p]] = step.seconds[static_cast<Phase>(p)];
+  result["step"] = step.step;
+  result["total"] = step.total;
+  result["phases"] = phases;
+  result["atoms"] = step.atoms;
+  result["edges"] = step.edges;
+  result["rebuilt"] = step.rebuilt;
+  return result;
+}
+
+}  // namespace
+
+py::object add_step(qallegro::Latency &latency, const qallegro::StepLatency &step, double warn) {
+  const auto slow = warn > 0.0 ? latency.slow(step, warn) : std::nullopt;
+  latency.add(step);
+  if (!slow) return py::none();
+  py::dict result;
+  result["ratio"] = slow->ratio;
+  result["phase"] = qallegro::phase_names[static_cast<std::size_t>(slow->phase)];
+  result["excess"] = slow->excess;
+  return result;
+}
+
+void bind_latency(py::module_ &module) {
+  py::tuple names(qallegro::phase_count);
+  for (int p = 0; p < qallegro::phase_count; ++p) names[p] = qallegro::phase_names[p];
+  module.attr("phase_names") = names;
+  module.def("check_writable", qallegro::check_writable, py::arg("path"));
+  module.def("peak_memory", qallegro::peak_memory);
+
+  py::class_<qallegro::Latency>(module, "Latency")
+      .def(py::init<int>(), py::arg("warmup_steps") = qallegro::Latency::default_warmup)
+      .def(
+          "add",
+          [](qallegro::Latency &self, std::int64_t step, const py::dict &seconds, double total, std::int64_t atoms, std::int64_t edges, bool rebuilt,
+             bool grew, double warn) { return add_step(self, step_from(step, seconds, total, atoms, edges, rebuilt, grew), warn); },
+          py::arg("step"), py::arg("seconds"), py::arg("total"), py::arg("atoms"), py::arg("edges"), py::arg("rebuilt") = false,
+          py::arg("grew") = false, py::arg("warn") = 0.0)
+      .def("summary", [](const qallegro::Latency &self) { return py::module_::import("json").attr("loads")(self.json()); })
+      .def("reset", &qallegro::Latency::reset, py::arg("warm") = false)
+      .def_property_readonly("steps", &qallegro::Latency::steps)
+      .def_property_readonly("last", [](const qallegro::Latency &self) { return described(self.last()); });
+
+  py::class_<qallegro::TraceFile>(module, "TraceFile")
+      .def(py::init<const std::string &, int>(), py::arg("path"), py::arg("rank") = 0)
+      .def(
+          "write", [](qallegro::TraceFile &self, const qallegro::Latency &latency, double end) { return self.write(latency.last(), end); },
+          py::arg("latency"), py::arg("end"))
+      .def_property_readonly("problem", &qallegro::TraceFile::problem);
+}
