@@ -57,8 +57,8 @@ void PairQAllegro::compute(int eflag, int vflag) {
   qallegro::Results results;
   std::string failure;
   try {
-    const qallegro::EdgeList edges = edges_.collect(*atom, *list);
-    n_edges_ = static_cast<double>(edges.first_edge[edges.n_centers]);
+    const qallegro::EdgeList edges = edges_.collect(*atom, *list, potential_->threads());
+    n_edges_ = static_cast<double>(edges_.n_edges());
     const auto n = static_cast<std::size_t>(edges.n_atoms);
     results.forces = zeroed(forces_, 3 * n);
     if (eflag_atom) results.per_atom_energy = zeroed(per_atom_energy_, n);

@@ -10,13 +10,14 @@ namespace qallegro {
 struct Potential::Impl {
   Evaluator evaluator;
   std::string description;
+  int threads;
 };
 
 Potential::Potential(const std::string &path, const Options &options) {
   Record record = read_record(path);
   ZipFile(path).verify();
   auto engine = make_engine(record, options);
-  impl_ = std::make_unique<Impl>(Impl{Evaluator(std::move(record), std::move(engine)), {}});
+  impl_ = std::make_unique<Impl>(Impl{Evaluator(std::move(record), std::move(engine)), {}, threads_for(options)});
   impl_->description = impl_->evaluator.engine().description();
 }
 
@@ -26,6 +27,7 @@ Potential &Potential::operator=(Potential &&) noexcept = default;
 
 const Record &Potential::record() const { return impl_->evaluator.record(); }
 const std::string &Potential::description() const { return impl_->description; }
+int Potential::threads() const { return impl_->threads; }
 void Potential::evaluate(const EdgeList &edges, Results &results) { impl_->evaluator.evaluate(edges, results); }
 const Timings &Potential::timings() const { return impl_->evaluator.timings(); }
 void Potential::reset_timings() { impl_->evaluator.reset_timings(); }

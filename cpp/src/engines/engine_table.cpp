@@ -49,6 +49,15 @@ const EngineRow &row_for(const Record &record, const std::string &asked, const s
               "`; use engine `auto` or export with `--format " + named->kind + "`");
 }
 
+void check_device(const std::string &device) {
+  const bool indexed = device.starts_with("cuda:") && device.size() > 5 && device.size() <= 8 &&
+                       device.find_first_not_of("0123456789", 5) == std::string::npos;
+  if (device != "cpu" && device != "cuda" && device != "auto" && !indexed)
+    throw Error("`device` must be `cpu`, `cuda`, `cuda:N` or `auto`, it is `" + device + "`");
+}
+
+}  // namespace
+
 int threads_for(const Options &options) {
   if (options.threads < 0) throw Error("`threads` must be 0 (OMP_NUM_THREADS, else 1) or more, it is " + std::to_string(options.threads));
   if (options.threads > 0) return options.threads;
@@ -60,15 +69,6 @@ int threads_for(const Options &options) {
   }
   return threads > 0 ? threads : 1;
 }
-
-void check_device(const std::string &device) {
-  const bool indexed = device.starts_with("cuda:") && device.size() > 5 && device.size() <= 8 &&
-                       device.find_first_not_of("0123456789", 5) == std::string::npos;
-  if (device != "cpu" && device != "cuda" && device != "auto" && !indexed)
-    throw Error("`device` must be `cpu`, `cuda`, `cuda:N` or `auto`, it is `" + device + "`");
-}
-
-}  // namespace
 
 std::unique_ptr<Engine> make_engine(const Record &record, const Options &options) {
   check_device(options.device);

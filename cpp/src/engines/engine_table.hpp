@@ -10,4 +10,7 @@ namespace qallegro {
 /// Starts the engine that `options` ask for, or with "auto" the first that runs the file's kind. Throws `Error`.
 std::unique_ptr<Engine> make_engine(const Record &record, const Options &options);
 
+/// The CPU threads that `options` ask for. Throws `Error`.
+int threads_for(const Options &options);
+
 }  // namespace qallegro
