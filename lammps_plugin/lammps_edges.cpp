@@ -7,17 +7,30 @@
 
 namespace qallegro {
 
-void LammpsEdges::reserve(const LAMMPS_NS::NeighList &list, int n_atoms) {
-  std::size_t n_pairs = 0;
-  for (int row = 0; row < list.inum; ++row) n_pairs += list.numneigh[list.ilist[row]];
-  // The list holds pairs out to the cutoff and the skin, so its length bounds the number of edges until it is rebuilt.
-  if (neighbors_.size() < n_pairs) {
-    neighbors_.resize(n_pairs);
-    edge_vectors_.resize(3 * n_pairs);
+namespace {
+
+// Lists of a hot crystal differ by percents: with room for an eighth more, a run does not allocate again.
+template <class T>
+void at_least(std::vector<T> &memory, std::size_t size) {
+  if (memory.size() < size) memory.resize(size + size / 8);
+}
+
+}  // namespace
+
+// The centers, and a row for each that is as long as its list: that bounds the number of edges until the list is rebuilt.
+void LammpsEdges::place_rows(const LAMMPS_NS::Atom &atom, const LAMMPS_NS::NeighList &list) {
+  centers_.clear();
+  first_edge_.assign(1, 0);
+  for (int row = 0; row < list.inum; ++row) {
+    const int i = list.ilist[row];
+    if (map_.model_type[atom.type[i]] == TypeMap::kLeftOut) continue;
+    centers_.push_back(i);
+    first_edge_.push_back(first_edge_.back() + list.numneigh[i]);
   }
-  if (centers_.size() < static_cast<std::size_t>(list.inum)) centers_.resize(list.inum);
-  if (first_edge_.size() < static_cast<std::size_t>(list.inum) + 1) first_edge_.resize(list.inum + 1);
-  if (atom_types_.size() < static_cast<std::size_t>(n_atoms)) atom_types_.resize(n_atoms);
+  const auto n_pairs = static_cast<std::size_t>(first_edge_.back());
+  at_least(neighbors_, n_pairs);
+  at_least(edge_vectors_, 3 * n_pairs);
+  at_least(edge_counts_, centers_.size());
 }
 
 // Squared cutoffs between LAMMPS types, row-major; negative where one of the two is left out.
@@ -57,24 +70,31 @@ std::int64_t LammpsEdges::collect_row(const LAMMPS_NS::Atom &atom, int i, const 
   return n_edges;
 }
 
-EdgeList LammpsEdges::collect(const LAMMPS_NS::Atom &atom, const LAMMPS_NS::NeighList &list) {
+EdgeList LammpsEdges::collect(const LAMMPS_NS::Atom &atom, const LAMMPS_NS::NeighList &list, int threads) {
   const int n_atoms = atom.nlocal + atom.nghost;
-  reserve(list, n_atoms);
   tabulate_cutoffs();
-
+  place_rows(atom, list);
+  at_least(atom_types_, static_cast<std::size_t>(n_atoms));
+  const auto n_centers = static_cast<std::int64_t>(centers_.size());
   // An atom that is left out appears in no edge; type 0 only keeps its entry within the table.
   for (int i = 0; i < n_atoms; ++i) atom_types_[i] = std::max(0, map_.model_type[atom.type[i]]);
 
+  // Each thread packs its rows densely from where its first one may begin: caches want no gaps, but those between threads do not matter.
+  at_least(starts_, static_cast<std::size_t>(threads));
+  for (int t = 0; t < threads; ++t) starts_[t] = first_edge_[n_centers * t / threads];
   std::int64_t n_edges = 0;
-  std::int64_t n_centers = 0;
-  first_edge_[0] = 0;
-  for (int row = 0; row < list.inum; ++row) {
-    const int i = list.ilist[row];
-    if (map_.model_type[atom.type[i]] == TypeMap::kLeftOut) continue;
-    n_edges += collect_row(atom, i, list.firstneigh[i], list.numneigh[i], neighbors_.data() + n_edges, edge_vectors_.data() + 3 * n_edges);
-    centers_[n_centers] = i;
-    first_edge_[++n_centers] = n_edges;
+#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static) reduction(+ : n_edges)
+  for (int t = 0; t < threads; ++t) {
+    std::int64_t next = starts_[t];
+    for (std::int64_t c = n_centers * t / threads; c < n_centers * (t + 1) / threads; ++c) {
+      const int i = centers_[c];
+      first_edge_[c] = next;
+      edge_counts_[c] = collect_row(atom, i, list.firstneigh[i], list.numneigh[i], neighbors_.data() + next, edge_vectors_.data() + 3 * next);
+      next += edge_counts_[c];
+    }
+    n_edges += next - starts_[t];
   }
+  n_edges_ = n_edges;
 
   EdgeList edges;
   edges.n_atoms = n_atoms;
@@ -84,12 +104,14 @@ EdgeList LammpsEdges::collect(const LAMMPS_NS::Atom &atom, const LAMMPS_NS::Neig
   edges.neighbors = neighbors_.data();
   edges.edge_vectors = edge_vectors_.data();
   edges.atom_types = atom_types_.data();
+  edges.edge_counts = edge_counts_.data();
   return edges;
 }
 
 double LammpsEdges::memory_usage() const {
   return static_cast<double>((atom_types_.capacity() + centers_.capacity() + neighbors_.capacity()) * sizeof(std::int32_t) +
-                             first_edge_.capacity() * sizeof(std::int64_t) + (edge_vectors_.capacity() + cutoffs2_.capacity()) * sizeof(double));
+                             (first_edge_.capacity() + edge_counts_.capacity() + starts_.capacity()) * sizeof(std::int64_t) +
+                             (edge_vectors_.capacity() + cutoffs2_.capacity()) * sizeof(double));
 }
 
 }  // namespace qallegro

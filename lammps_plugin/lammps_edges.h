@@ -31,12 +31,15 @@ class LammpsEdges {
 
   /// Directed edges shorter than the cutoff of their two types, one row for each local atom of the model.
   /// Types are read anew every time: they may change during a run. Valid until the next call.
-  EdgeList collect(const LAMMPS_NS::Atom &atom, const LAMMPS_NS::NeighList &list);
+  EdgeList collect(const LAMMPS_NS::Atom &atom, const LAMMPS_NS::NeighList &list, int threads);
+
+  /// Of the last call.
+  std::int64_t n_edges() const { return n_edges_; }
 
   double memory_usage() const;
 
  private:
-  void reserve(const LAMMPS_NS::NeighList &list, int n_atoms);
+  void place_rows(const LAMMPS_NS::Atom &atom, const LAMMPS_NS::NeighList &list);
 
   void tabulate_cutoffs();
   std::int64_t collect_row(const LAMMPS_NS::Atom &atom, int i, const int *row, int n_pairs, std::int32_t *neighbors, double *vectors) const;
@@ -45,7 +48,8 @@ class LammpsEdges {
   std::vector<double> cutoffs2_;
   std::vector<std::int32_t> atom_types_;
   std::vector<std::int32_t> centers_;
-  std::vector<std::int64_t> first_edge_;
+  std::vector<std::int64_t> first_edge_, edge_counts_, starts_;
+  std::int64_t n_edges_ = 0;
   std::vector<std::int32_t> neighbors_;
   std::vector<double> edge_vectors_;
 };

@@ -58,9 +58,9 @@ void PairQAllegro::compute(int eflag, int vflag) {
   std::string failure;
   try {
     latency_->begins();
-    const qallegro::EdgeList edges = edges_.collect(*atom, *list);
+    const qallegro::EdgeList edges = edges_.collect(*atom, *list, potential_->threads());
     latency_->has_edges();
-    n_edges_ = static_cast<double>(edges.first_edge[edges.n_centers]);
+    n_edges_ = static_cast<double>(edges_.n_edges());
     const auto n = static_cast<std::size_t>(edges.n_atoms);
     results.forces = zeroed(forces_, 3 * n);
     if (eflag_atom) results.per_atom_energy = zeroed(per_atom_energy_, n);

@@ -11,7 +11,10 @@ COLORS = {"native": "C0", "torchscript": "C1", "ase": "C2", "snap": "C7", "peer"
 
 
 def draw(record: dict[str, Any], path: Path) -> None:
-    """A column for each size; the first precision of the run. Bars: fewest atoms, all layouts. Lines: one rank, one thread."""
+    """A column for each size; the first precision of the run. Bars: fewest atoms, all layouts.
+
+    Lines, where there are several numbers of atoms: one rank, one thread.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -20,12 +23,14 @@ def draw(record: dict[str, Any], path: Path) -> None:
     dtype = record["groups"][0]["dtype"]
     groups = [group for group in record["groups"] if group["dtype"] == dtype]
     sizes = list(dict.fromkeys(group["size"] for group in groups))
-    bars = max(len(group["arms"]) for group in groups)
+    heights = [0.26 * max(len(group["arms"]) for group in groups) + 1.2]
+    if len({group["atoms"] for group in groups}) > 1:
+        heights += [3.6, 3.2]
     figure, axes = plt.subplots(
-        3,
+        len(heights),
         len(sizes),
-        figsize=(6.8 * len(sizes), 0.26 * bars + 9.0),
-        height_ratios=[0.26 * bars + 1.2, 3.6, 3.2],
+        figsize=(6.8 * len(sizes), sum(heights) + 0.4 * len(heights)),
+        height_ratios=heights,
         squeeze=False,
         layout="constrained",
     )
@@ -33,11 +38,13 @@ def draw(record: dict[str, Any], path: Path) -> None:
         chosen = [group for group in groups if group["size"] == size]
         _bars(column[0], chosen[0])
         column[0].set_title(f"size {size}, {dtype}, {chosen[0]['atoms']:,} atoms", fontsize=10)
+        if len(column) == 1:
+            continue
         _lines(column[1], chosen, lambda arm: 1e6 * arm["loop"]["median"])
         column[1].set_ylabel("time per atom and step (µs)")
         _lines(column[2], chosen, lambda arm: arm["peak_memory"] / 1e6 if arm["peak_memory"] else None)
         column[2].set_ylabel("peak memory (MB)")
-    handles = {label: handle for axis in axes[1] for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    handles = {label: handle for axis in axes[1:2].flat for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     if handles:
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, fontsize=8, title="one rank, one thread")
     figure.savefig(path, dpi=140)

@@ -255,6 +255,35 @@ TEST(rows_and_ghosts_may_come_in_any_order) {
   CHECK_CLOSE(sums.results.energy, expected.results.energy, rounding);
 }
 
+TEST(rows_with_gaps_between_them_give_the_same) {
+  const Edges edges = edges_of(lattice(2, 13), reach, 2);
+  Sums expected(edges);
+  Run run;
+  run(edges, expected);
+  // Behind every row three slots that nobody may look at.
+  Edges spaced;
+  spaced.types = edges.types;
+  spaced.centers = edges.centers;
+  std::vector<std::int64_t> counts;
+  for (std::size_t row = 0; row < edges.centers.size(); ++row) {
+    const std::int64_t begin = edges.first_edge[row], end = edges.first_edge[row + 1];
+    spaced.neighbors.insert(spaced.neighbors.end(), edges.neighbors.begin() + begin, edges.neighbors.begin() + end);
+    spaced.neighbors.insert(spaced.neighbors.end(), 3, -99);
+    spaced.vectors.insert(spaced.vectors.end(), edges.vectors.begin() + 3 * begin, edges.vectors.begin() + 3 * end);
+    spaced.vectors.insert(spaced.vectors.end(), 9, std::numeric_limits<double>::quiet_NaN());
+    spaced.first_edge.push_back(static_cast<std::int64_t>(spaced.neighbors.size()));
+    counts.push_back(end - begin);
+  }
+  Sums sums(spaced);
+  EdgeList view = spaced.view();
+  view.edge_counts = counts.data();
+  run.evaluator.evaluate(view, sums.results);
+  CHECK(sums.results.energy == expected.results.energy);
+  CHECK(sums.forces == expected.forces && sums.virials == expected.virials);
+  counts[1] += 4;
+  CHECK_ERROR(run.evaluator.evaluate(view, sums.results), "`edge_counts` must lie between 0 and the length of the row, that of row 1 is");
+}
+
 TEST(isolated_atoms_and_empty_systems_work) {
   Edges edges = three_atoms();
   Sums sums(edges);

@@ -27,7 +27,7 @@ struct Options {
 
 /// Directed edges of a set of centre atoms; views only, nothing is owned or kept.
 ///
-/// Row c holds the neighbors of atom `centers[c]`: edges first_edge[c] .. first_edge[c+1]-1.
+/// Row c holds the neighbors of atom `centers[c]`: edges first_edge[c] .. first_edge[c+1]-1, or the first edge_counts[c] of them.
 /// An edge vector is r_neighbor - r_center. Edges of r_max or longer are allowed and contribute zero.
 struct EdgeList {
   std::int64_t n_atoms = 0;                  ///< local atoms and ghosts
@@ -37,6 +37,9 @@ struct EdgeList {
   const std::int32_t *neighbors = nullptr;   ///< (n_edges) atom index
   const double *edge_vectors = nullptr;      ///< (n_edges, 3) Å
   const std::int32_t *atom_types = nullptr;  ///< (n_atoms) index into Record::atom_types
+  const std::int64_t *edge_counts = nullptr;  ///< (n_centers), or null where all rows are full: callers who fill rows in parallel leave gaps
+
+  std::int64_t row_end(std::int64_t row) const { return edge_counts ? first_edge[row] + edge_counts[row] : first_edge[row + 1]; }
 };
 
 /// What to compute. Arrays are added to, so that a caller can hand in its own accumulators.

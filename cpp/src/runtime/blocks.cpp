@@ -47,10 +47,14 @@ void check_rows(const EdgeList &edges) {
                 std::to_string(edges.n_centers));
   if (edges.n_centers > 0 && edges.first_edge[0] != 0)
     throw Error("`first_edge` must start at 0, it starts at " + std::to_string(edges.first_edge[0]));
-  for (std::int64_t row = 0; row < edges.n_centers; ++row)
+  for (std::int64_t row = 0; row < edges.n_centers; ++row) {
+    if (edges.edge_counts && (edges.edge_counts[row] < 0 || edges.row_end(row) > edges.first_edge[row + 1]))
+      throw Error("`edge_counts` must lie between 0 and the length of the row, that of row " + std::to_string(row) + " is " +
+                  std::to_string(edges.edge_counts[row]));
     if (edges.first_edge[row + 1] < edges.first_edge[row])
       throw Error("`first_edge` must not fall, row " + std::to_string(row) + " goes from " + std::to_string(edges.first_edge[row]) +
                   " to " + std::to_string(edges.first_edge[row + 1]));
+  }
 }
 
 }  // namespace
@@ -59,7 +63,10 @@ std::int64_t BlockShape::n_centers() const { return std::max(n_rows, smallest_si
 
 void prepare_selection(const EdgeList &edges, EdgeSelection &selection) {
   check_rows(edges);
-  selection.edges.resize(edges.n_centers > 0 ? edges.first_edge[edges.n_centers] : 0);
+  const auto n_edges = static_cast<std::size_t>(edges.n_centers > 0 ? edges.first_edge[edges.n_centers] : 0);
+  // Room for an eighth more, so that lists of a hot crystal, which differ by percents, do not make a run allocate again.
+  if (selection.edges.capacity() < n_edges) selection.edges.reserve(n_edges + n_edges / 8);
+  selection.edges.resize(n_edges);
   selection.counts.resize(edges.n_centers);
 }
 
@@ -70,7 +77,7 @@ void select_rows(const EdgeList &edges, const Record &record, std::int64_t begin
     check_index(center, edges, "centers");
     const double *cutoffs = record.cutoffs.data() + checked_type(edges, record, center) * n_types;
     std::int64_t *kept = selection.edges.data() + edges.first_edge[row];
-    for (std::int64_t edge = edges.first_edge[row]; edge < edges.first_edge[row + 1]; ++edge) {
+    for (std::int64_t edge = edges.first_edge[row], end = edges.row_end(row); edge < end; ++edge) {
       const std::int32_t neighbor = edges.neighbors[edge];
       check_index(neighbor, edges, "neighbors");
       const double cutoff = cutoffs[checked_type(edges, record, neighbor)];
