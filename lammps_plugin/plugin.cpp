@@ -23,14 +23,14 @@ struct lammpsplugin_t {
 };
 using lammpsplugin_regfunc = void (*)(lammpsplugin_t *, void *);
 
-__attribute__((visibility("default"))) static void *create_latency(void *lmp, int narg, char **arg) {
-  return new LAMMPS_NS::ComputeQAllegroLatency(static_cast<LAMMPS_NS::LAMMPS *>(lmp), narg, arg);
-}
-
-void lammpsplugin_init(void *lmp, void *handle, void *regfunc);
+__attribute__((visibility("default"))) void lammpsplugin_init(void *lmp, void *handle, void *regfunc);
 }
 
 static void *create_pair(void *lmp) { return new LAMMPS_NS::PairQAllegro(static_cast<LAMMPS_NS::LAMMPS *>(lmp)); }
+
+static void *create_latency(void *lmp, int narg, char **arg) {
+  return new LAMMPS_NS::ComputeQAllegroLatency(static_cast<LAMMPS_NS::LAMMPS *>(lmp), narg, arg);
+}
 
 void lammpsplugin_init(void *lmp, void *handle, void *regfunc) {
   // LAMMPS tells the user when it is not the version that the plugin was compiled for, as far as the build knew it.
