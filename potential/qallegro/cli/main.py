@@ -23,6 +23,12 @@ QUANTUM_VERBS: dict[str, tuple[str, str]] = {
     "analyze": ("quantum_analyze", "analyze"),
 }
 
+#: the same for `qallegro latency VERB`
+LATENCY_VERBS = {
+    "report": ("latency_report", "report"),
+    "trace": ("latency_trace", "trace"),
+}
+
 app = typer.Typer(
     name="qallegro",
     help="Train, evaluate and export Allegro interatomic potentials.",
@@ -45,9 +51,11 @@ def _program(version: bool = typer.Option(False, "--version", callback=_version,
 
 quantum = typer.Typer(help="Evaluate and analyze the circuit of a hybrid model.", no_args_is_help=True)
 app.add_typer(quantum, name="quantum")
+latency = typer.Typer(help="Where the time of a simulation goes: pages and traces.", no_args_is_help=True)
+app.add_typer(latency, name="latency")
 
 # Verb modules import typer alone; torch and the rest start inside the verbs.
-for _program, _verbs in ((app, VERBS), (quantum, QUANTUM_VERBS)):
+for _program, _verbs in ((app, VERBS), (quantum, QUANTUM_VERBS), (latency, LATENCY_VERBS)):
     for _verb, (_module, _function) in _verbs.items():
         _program.command(_verb)(getattr(import_module(f"qallegro.cli.{_module}"), _function))
 
