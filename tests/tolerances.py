@@ -69,3 +69,9 @@ TABLE_STRETCH = 1e-6
 
 #: Relative, of times that are differences of one clock and are added up in another order: a dozen roundings
 SUM_OF_TIMES = 1e-9
+
+#: Relative error of non-negative least squares over columns of one size: rounding times a condition number of some 1e4
+NNLS_EXACT = 1e-5
+
+#: The same where earlier values pull with a weight of 1e-3, squared, against measurements that tell constants apart by some per cent
+NNLS_WITH_PRIOR = 0.02

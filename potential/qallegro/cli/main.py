@@ -15,6 +15,7 @@ VERBS = {
     "info": ("info", "info"),
     "import": ("import_", "import_model"),
     "demo": ("demo", "demo"),
+    "plan": ("plan", "plan"),
 }
 
 #: the same for `qallegro quantum VERB`
