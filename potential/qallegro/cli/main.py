@@ -6,6 +6,7 @@ from importlib import import_module
 import typer
 
 from qallegro import __version__
+from qallegro.cli.bench import RunByDefault
 
 #: verb -> module below `qallegro.cli`, and the function in it
 VERBS = {
@@ -28,6 +29,12 @@ QUANTUM_VERBS: dict[str, tuple[str, str]] = {
 LATENCY_VERBS = {
     "report": ("latency_report", "report"),
     "trace": ("latency_trace", "trace"),
+}
+
+#: the same for `qallegro bench VERB`
+BENCH_VERBS = {
+    "run": ("bench", "run"),
+    "compare": ("bench", "compare"),
 }
 
 app = typer.Typer(
@@ -54,9 +61,11 @@ quantum = typer.Typer(help="Evaluate and analyze the circuit of a hybrid model."
 app.add_typer(quantum, name="quantum")
 latency = typer.Typer(help="Where the time of a simulation goes: pages and traces.", no_args_is_help=True)
 app.add_typer(latency, name="latency")
+bench = typer.Typer(cls=RunByDefault, help="Speed and accuracy of exported files: `bench FILE`, `bench compare A B`.", no_args_is_help=True)
+app.add_typer(bench, name="bench")
 
 # Verb modules import typer alone; torch and the rest start inside the verbs.
-for _program, _verbs in ((app, VERBS), (quantum, QUANTUM_VERBS), (latency, LATENCY_VERBS)):
+for _program, _verbs in ((app, VERBS), (quantum, QUANTUM_VERBS), (latency, LATENCY_VERBS), (bench, BENCH_VERBS)):
     for _verb, (_module, _function) in _verbs.items():
         _program.command(_verb)(getattr(import_module(f"qallegro.cli.{_module}"), _function))
 

@@ -59,8 +59,8 @@ def html_page(reports: list[dict[str, Any]], names: list[str]) -> str:
     parts.append(_section("Versions and machine", f'<div class="scroll">{_origins(reports)}</div>'))
     parts.append(_section("Markdown", f"<pre>{escape(markdown_table(reports))}</pre>"))
     return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>qallegro: where the time goes</title>\n<style>{_CSS}</style>\n'
-        f"</head>\n<body>\n<main>\n<h1>Where the time goes</h1>\n<p>{_summary(reports)}</p>\n"
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>qallegro: where the time goes</title>\n'
+        f"<style>{_CSS}</style>\n</head>\n<body>\n<main>\n<h1>Where the time goes</h1>\n<p>{_summary(reports)}</p>\n"
         + "\n".join(parts)
         + "\n</main>\n</body>\n</html>\n"
     )

@@ -46,7 +46,8 @@ def read_format(path: Path, name: str, version: int, what: str) -> dict[str, Any
         raise DataError(f"`format` of {what} `{path}` must be {name!r}, got {found!r}; is it another kind of file?")
     if content.get("format_version") != version:
         raise DataError(
-            f"`format_version` of {what} `{path}` must be {version}, got {content.get('format_version')!r}; read it with the release that wrote it"
+            f"`format_version` of {what} `{path}` must be {version}, got {content.get('format_version')!r}; "
+            "read it with the release that wrote it"
         )
     return content
 

@@ -1,0 +1,269 @@
+"""Run a benchmark: candidates take turns, each turn real dynamics in a process of its own; medians, spread, and accuracy beside them."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ase
+import ase.io
+import numpy as np
+
+from qallegro.errors import ConfigError, QAllegroError
+from qallegro.latency.bench_lammps import programs, run_lammps
+from qallegro.latency.bench_systems import base_structure, repeated, repeats_for
+from qallegro.latency.machine import describe_machine
+from qallegro.latency.reports import check_report
+
+FORMAT, VERSION = "qallegro-bench", 1
+ENGINES = ("native", "torchscript", "aoti")
+PROGRAMS = ("lammps", "ase", "raw")
+#: Steps before those that count: engines over libtorch specialize themselves in the first few
+WARMUP = 5
+#: Seed of the order in which candidates take their turns
+_SEED = 4711
+
+
+class Settings(NamedTuple):
+    """What to run; every combination is a candidate, several ranks in LAMMPS alone."""
+
+    files: list[Path]
+    engines: list[str]  #: of ENGINES, or "all"
+    programs: list[str]  #: of PROGRAMS
+    sizes: list[int] | None  #: approximate numbers of atoms
+    repeat: int | None  #: cells along each direction, in place of sizes
+    structure: Path | None
+    ranks: list[int]
+    threads: list[int]
+    steps: int
+    turns: int
+
+
+class Candidate(NamedTuple):
+    """One way to run one file on one structure."""
+
+    file: Path
+    engine: str
+    program: str
+    ranks: int
+    threads: int
+    sites: Path
+    atoms: int
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.file.name}, {self.engine} in {self.program}, {self.ranks} x {self.threads}, {self.atoms} atoms"
+
+
+class System(NamedTuple):
+    """A structure of one file's species."""
+
+    file: Path
+    record: dict[str, Any]
+    sites: Path
+    atoms: int
+
+
+def check(settings: Settings) -> None:
+    """Refuse what cannot run.
+
+    Raises:
+        ConfigError: naming option, rule, value.
+    """
+    names = (("--engine", settings.engines, (*ENGINES, "all")), ("--in", settings.programs, PROGRAMS))
+    for option, values, known in names:
+        foreign = [value for value in values if value not in known]
+        if foreign or not values:
+            raise ConfigError(f"`{option}` must be some of {', '.join(known)}, got {', '.join(map(repr, foreign)) or 'none'}")
+    numbers = (("--sizes", settings.sizes), ("--ranks", settings.ranks), ("--threads", settings.threads), ("--repeat", settings.repeat))
+    for option, values in (*numbers, ("--steps", settings.steps), ("--turns", settings.turns)):
+        for value in values if isinstance(values, list) else [values]:
+            if value is not None and value < 1:
+                raise ConfigError(f"`{option}` must be at least 1, got {value}")
+    if settings.sizes and settings.repeat:
+        raise ConfigError(
+            f"`--sizes` and `--repeat` both say how large the system is, got {settings.sizes} and {settings.repeat}; give one"
+        )
+    if max(settings.ranks) > 1 and "lammps" not in settings.programs:
+        raise ConfigError(f"`--ranks` above 1 needs `lammps` in `--in`, got {', '.join(settings.programs)}; MPI is LAMMPS's")
+    if "lammps" in settings.programs:
+        programs(max(settings.ranks))
+    twice = sorted({file.name for file in settings.files if [other.name for other in settings.files].count(file.name) > 1})
+    if twice:
+        raise ConfigError(f"files must have names of their own to be told apart, got {twice[0]!r} more than once; rename one")
+
+
+def run(settings: Settings, advance: Callable[[str, int, int], None]) -> dict[str, Any]:
+    """The whole benchmark.
+
+    Args:
+        settings: what to run.
+        advance: called with what begins, its number and how many there are.
+
+    Returns:
+        the content of `bench.json`.
+
+    Raises:
+        ConfigError: settings that do not fit the files.
+        QAllegroError: a candidate failed.
+    """
+    check(settings)
+    with tempfile.TemporaryDirectory(prefix="qallegro-bench-") as scratch:
+        folder = Path(scratch)
+        systems = list(_systems(settings, folder))
+        accuracy, engines, left_out = _accuracy(settings, systems, folder, advance)
+        candidates = [c for system in systems for c in _candidates(settings, system, engines[system.file])]
+        turns: dict[Candidate, list[dict[str, Any]]] = {candidate: [] for candidate in candidates}
+        order, rng, done = list(turns), np.random.default_rng(_SEED), 0
+        for turn in range(settings.turns):
+            for k in rng.permutation(len(order)):
+                candidate = order[k]
+                advance(f"turn {turn + 1}: {candidate}", done, settings.turns * len(order))
+                turns[candidate].append(_turn(candidate, settings, folder / f"turn{turn}-{k}"))
+                done += 1
+    return {
+        "format": FORMAT,
+        "format_version": VERSION,
+        "versions": _versions(),
+        "machine": describe_machine(),
+        "settings": {"steps": settings.steps, "warmup": WARMUP, "turns": settings.turns, "structure": _text(settings.structure)},
+        "accuracy": accuracy,
+        "left_out": left_out,
+        "candidates": [_result(candidate, measured) for candidate, measured in turns.items()],
+    }
+
+
+def _systems(settings: Settings, folder: Path) -> Iterator[System]:
+    for number, file in enumerate(settings.files):
+        record = _record(file)
+        base = base_structure(record, settings.structure, file)
+        if settings.repeat:
+            repeats = [(settings.repeat,) * 3]
+        else:
+            repeats = [repeats_for(base, size) for size in settings.sizes or [len(base) if settings.structure else 500]]
+        for index, factors in enumerate(sorted(set(repeats), key=np.prod)):
+            atoms = repeated(base, factors, record["atom_types"], mix=settings.structure is None)
+            path = folder / f"sites{number}-{index}.traj"
+            ase.io.write(path, atoms)
+            yield System(file, record, path, len(atoms))
+
+
+def _record(file: Path) -> dict[str, Any]:
+    from qallegro_ase.engines import runtime_module
+
+    runtime = runtime_module()
+    try:
+        return runtime.read_record(str(file))
+    except runtime.Error as error:
+        raise ConfigError(str(error)) from error
+
+
+def _accuracy(
+    settings: Settings, systems: list[System], folder: Path, advance: Callable[[str, int, int], None]
+) -> tuple[list[dict[str, Any]], dict[Path, list[str]], list[dict[str, str]]]:
+    """Forces of every engine beside those of the file's own kind, on the smallest structure; engines that run; and those that do not."""
+    rows, engines, left_out = [], {}, []
+    for number, file in enumerate(settings.files):
+        system = next(s for s in systems if s.file == file)
+        reference = system.record["kind"]
+        asked = list(
+            dict.fromkeys(name for engine in settings.engines for name in (("native", reference) if engine == "all" else (engine,)))
+        )
+        forces: dict[str, np.ndarray] = {}
+        about: dict[str, dict[str, Any]] = {}
+        for engine in dict.fromkeys((reference, *asked)):
+            advance(f"forces of {file.name} by {engine}", number, len(settings.files))
+            output = folder / f"forces{number}-{engine}.npy"
+            answer = _ask({"do": "forces", "model": str(file), "engine": engine, "threads": 1, "output": str(output)}, system.sites, 1)
+            if "error" not in answer:
+                forces[engine], about[engine] = np.load(output), answer
+            elif engine in settings.engines:
+                raise ConfigError(f"`--engine` must name engines that run `{file}`, got {engine}: {answer['error']}")
+            else:
+                left_out.append({"file": file.name, "engine": engine, "reason": answer["error"]})
+        engines[file] = [engine for engine in asked if engine in forces]
+        if not engines[file]:
+            raise ConfigError(f"`{file}` must run in one engine at least, none does: {left_out[-1]['reason']}")
+        rows += [_deviation(system, engine, forces, about[engine], reference) for engine in engines[file]]
+    return rows, engines, left_out
+
+
+def _deviation(system: System, engine: str, forces: dict[str, np.ndarray], about: dict[str, Any], reference: str) -> dict[str, Any]:
+    compared = reference in forces and engine != reference
+    return {
+        "file": system.file.name,
+        "engine": engine,
+        "description": about["description"],
+        "dtype": system.record["dtype"],
+        "atoms": system.atoms,
+        "edges": about["edges"],
+        "reference": reference if reference in forces else None,
+        "largest_force": float(np.abs(forces[engine]).max(initial=0.0)),
+        "largest_difference": float(np.abs(forces[engine] - forces[reference]).max(initial=0.0)) if compared else None,
+    }
+
+
+def _candidates(settings: Settings, system: System, engines: list[str]) -> Iterator[Candidate]:
+    names = tuple(system.record["atom_types"])
+    for engine in engines:
+        for program in settings.programs:
+            for ranks in settings.ranks if program == "lammps" else [1]:
+                for threads in settings.threads:
+                    yield Candidate(system.file, engine, program, ranks, threads, system.sites, system.atoms, names)
+
+
+def _turn(candidate: Candidate, settings: Settings, folder: Path) -> dict[str, Any]:
+    """A latency report, checked."""
+    c = candidate
+    if c.program == "lammps":
+        folder.mkdir()
+        sites = ase.io.read(c.sites)
+        return run_lammps(folder, c.file, c.engine, c.ranks, c.threads, sites, list(c.names), settings.steps, WARMUP)
+    request = {"do": c.program, "model": str(c.file), "engine": c.engine, "threads": c.threads, "steps": settings.steps, "warmup": WARMUP}
+    answer = _ask(request, c.sites, c.threads)
+    if "error" in answer:
+        raise QAllegroError(f"{candidate} failed: {answer['error']}")
+    check_report(answer["report"], f"{candidate}")
+    return answer["report"]
+
+
+def _ask(request: dict[str, Any], sites: Path, threads: int) -> dict[str, Any]:
+    """Put `request` to a worker process."""
+    command = [sys.executable, "-m", "qallegro.latency.bench_worker", json.dumps(request | {"sites": str(sites)})]
+    done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": str(threads)}, capture_output=True, text=True)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        return {"error": f"the process of engine {request['engine']} ended early: {last}"}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _result(candidate: Candidate, reports: list[dict[str, Any]]) -> dict[str, Any]:
+    micros = [1e6 * r["wall_seconds"] / (max(r["steps"], 1) * candidate.atoms) for r in reports]
+    return {
+        "file": candidate.file.name,
+        "engine": candidate.engine,
+        "in": candidate.program,
+        "ranks": candidate.ranks,
+        "threads": candidate.threads,
+        "atoms": candidate.atoms,
+        "median": float(np.median(micros)),
+        "min": min(micros),
+        "max": max(micros),
+        "peak_memory_bytes": max(r["peak_memory_bytes"] for r in reports),
+        "turns": [{"us_per_atom_step": value, "report": report} for value, report in zip(micros, reports, strict=True)],
+    }
+
+
+def _versions() -> dict[str, str]:
+    import platform
+
+    return {"python": platform.python_version(), **{name: version(name) for name in ("qallegro", "torch", "ase", "numpy")}}
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
