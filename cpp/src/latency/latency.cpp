@@ -3,8 +3,9 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <numeric>
+
+#include "latency/latency_json.hpp"
 
 namespace qallegro {
 
@@ -13,17 +14,6 @@ namespace {
 double rest_of(const StepLatency &step) {
   const double known = std::accumulate(step.seconds.begin(), step.seconds.end(), 0.0) - step.seconds[Phase::other];
   return std::max(step.total - known, 0.0);
-}
-
-nlohmann::ordered_json by_name(const PhaseTimes &seconds) {
-  nlohmann::ordered_json object = nlohmann::ordered_json::object();
-  for (int p = 0; p < phase_count; ++p) object[phase_names[p]] = seconds[static_cast<Phase>(p)];
-  return object;
-}
-
-nlohmann::ordered_json described(const StreamingStatistics &s) {
-  return {{"total", s.total()},           {"mean", s.mean()},           {"min", s.min()},           {"max", s.max()},
-          {"median", s.quantile(0.5)}, {"p95", s.quantile(0.95)}, {"p99", s.quantile(0.99)}};
 }
 
 }  // namespace
@@ -64,11 +54,7 @@ void Latency::reset(bool warm) { *this = Latency(warm ? 0 : warmup_steps_); }
 std::string Latency::json() const {
   nlohmann::ordered_json report{{"steps", steps()}, {"step", described(total_)}, {"phases", nlohmann::ordered_json::object()}};
   for (int p = 0; p < phase_count; ++p) report["phases"][phase_names[p]] = described(phases_[p]);
-  report["counts"] = {{"atom_steps", counts_.atom_steps},
-                      {"ghost_steps", counts_.ghost_steps},
-                      {"edges", counts_.edges},
-                      {"neighbor_list_builds", counts_.rebuilds},
-                      {"steps_with_allocations", counts_.growths}};
+  report["counts"] = described(counts_);
   report["warmup"] = {{"steps", warmup_steps()}, {"seconds", warmup_seconds()}, {"phases", by_name(warmup_phases_)}};
   report["peak_memory_bytes"] = peak_memory();
   return report.dump();

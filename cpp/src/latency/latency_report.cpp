@@ -2,25 +2,15 @@
 
 #include <algorithm>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <thread>
+
+#include "latency/latency_json.hpp"
 
 namespace qallegro {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json by_name(const PhaseTimes &seconds) {
-  Json object = Json::object();
-  for (int p = 0; p < phase_count; ++p) object[phase_names[p]] = seconds[static_cast<Phase>(p)];
-  return object;
-}
-
-Json described(const StreamingStatistics &s) {
-  return {{"total", s.total()},           {"mean", s.mean()},           {"min", s.min()},           {"max", s.max()},
-          {"median", s.quantile(0.5)}, {"p95", s.quantile(0.95)}, {"p99", s.quantile(0.99)}};
-}
 
 // Extremes and mean over ranks of the seconds that each spent in a phase.
 Json over_ranks(const std::vector<RankLatency> &ranks, Phase phase) {
@@ -112,11 +102,7 @@ std::string latency_report(const RunLatency &latency, const RunDescription &run,
     report["phases"][phase_names[p]] = described(latency.phases[p]);
     if (!latency.ranks.empty()) report["phases"][phase_names[p]]["ranks"] = over_ranks(latency.ranks, static_cast<Phase>(p));
   }
-  report["counts"] = {{"atom_steps", latency.counts.atom_steps},
-                      {"ghost_steps", latency.counts.ghost_steps},
-                      {"edges", latency.counts.edges},
-                      {"neighbor_list_builds", latency.counts.rebuilds},
-                      {"steps_with_allocations", latency.counts.growths}};
+  report["counts"] = described(latency.counts);
   report["warmup"] = {{"steps", latency.warmup_steps}, {"seconds", latency.warmup_seconds}, {"phases", by_name(latency.warmup_phases)}};
   report["peak_memory_bytes"] = peak;
   report["per_rank"] = rank_rows(latency.ranks);
