@@ -8,7 +8,6 @@ import sys
 
 import numpy as np
 import torch
-from e3nn import o3
 from mace import modules
 
 R_MAX = 5.0
@@ -17,6 +16,9 @@ NEIGHBORS = 42.6
 
 
 def make(hidden_irreps: str) -> torch.nn.Module:
+    # Only after MACE, which makes torch 2.6 and newer read the constants of this e3nn.
+    from e3nn import o3
+
     torch.manual_seed(1)
     torch.set_default_dtype(torch.float32)
     return modules.ScaleShiftMACE(
@@ -25,7 +27,7 @@ def make(hidden_irreps: str) -> torch.nn.Module:
         num_polynomial_cutoff=5,
         max_ell=3,
         interaction_cls=modules.interaction_classes["RealAgnosticResidualInteractionBlock"],
-        interaction_cls_first=modules.interaction_classes["RealAgnosticResidualInteractionBlock"],
+        interaction_cls_first=modules.interaction_classes["RealAgnosticInteractionBlock"],
         num_interactions=2,
         num_elements=2,
         hidden_irreps=o3.Irreps(hidden_irreps),

@@ -4,8 +4,8 @@ from typing import Any
 
 from engines_benchmark import ratio, short, shown_ratio
 
-#: what the others are divided by, of the same size where there is one
-REFERENCE = "qallegro-S"
+#: size -> what candidates of that size are divided by; all others are divided by the first
+REFERENCES = {"S": "qallegro-S", "M": "qallegro-M"}
 
 
 def markdown(record: dict[str, Any]) -> str:
@@ -14,9 +14,10 @@ def markdown(record: dict[str, Any]) -> str:
     lines = [
         "# qallegro and its peers",
         "",
-        f"{here['processor']}, one core, one thread; {record['date']}. Molecular dynamics of copper; {settings['turns']} turns, "
-        "each measurement a process of its own; medians, quartiles in brackets. Weights are random and coefficients arbitrary: these are "
-        "costs, not accuracies. How it is measured and what is not comparable: benchmarks/peers/README.md.",
+        f"{here['processor']}, one core, one thread; {record['date']}. Molecular dynamics of copper; {settings['turns']} "
+        f"turn{'s' * (settings['turns'] > 1)}, each measurement a process of its own; medians, quartiles in brackets. Weights are random "
+        "and coefficients arbitrary: these are costs, not accuracies. How it is measured and what is not comparable: "
+        "benchmarks/peers/README.md.",
     ]
     for n_atoms in dict.fromkeys(row["atoms"] for row in record["rows"]):
         rows = [row for row in record["rows"] if row["atoms"] == n_atoms]
@@ -34,19 +35,24 @@ def markdown(record: dict[str, Any]) -> str:
 
 
 def _table(rows: list[dict[str, Any]], candidates: dict[str, Any]) -> list[str]:
-    reference = next((row for row in rows if row["candidate"] == REFERENCE), None)
-    against = f"against {candidates[REFERENCE]['title']}" if reference else "against"
+    times = {row["candidate"]: row["time"]["seconds"] for row in rows}
     lines = [
-        f"| | time (µs per atom and step) | of this the model | {against} | peak memory (MB) | start until the first step (s) | steps |",
+        "| | time (µs per atom and step) | of this the model | times qallegro in LAMMPS, size | peak memory (MB) | "
+        "start until the first step (s) | steps |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        times = row["time"]["seconds"]
+        size = candidates[row["candidate"]]["model"]
+        size = size if size in REFERENCES else next(iter(REFERENCES))
+        reference = REFERENCES[size]
+        against = "-"
+        if reference in times:
+            against = f"{shown_ratio(ratio(times[row['candidate']], times[reference]))}, {size}"
         cells = [
             candidates[row["candidate"]]["title"],
             spread(row["time"], 1e6),
             short(1e6 * row["model_time"]["median"]),
-            "-" if reference is None else "1" if row is reference else shown_ratio(ratio(times, reference["time"]["seconds"])),
+            "1" if row["candidate"] == reference else against,
             "-" if row["peak_memory"] is None else short(1e-6 * row["peak_memory"]["median"]),
             spread(row["start"], 1.0),
             str(row["steps"]),

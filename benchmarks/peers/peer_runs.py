@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -132,14 +133,15 @@ def ask_worker(command: list[str], limit: float) -> dict[str, Any]:
     with tempfile.TemporaryFile("w+") as errors:
         began = time.perf_counter()
         process = subprocess.Popen(command, env=os.environ | ONE_THREAD, stdout=subprocess.PIPE, stderr=errors, text=True)
-        first = process.stdout.readline()
-        start = time.perf_counter() - began
-        try:
-            rest, _ = process.communicate(timeout=limit)
-        except subprocess.TimeoutExpired as error:
-            process.kill()
-            process.communicate()
-            raise UnavailableError(f"a measurement took more than {limit:g} s") from error
+        watch = threading.Timer(limit, process.kill)
+        watch.start()
+        with process:
+            first = process.stdout.readline()
+            start = time.perf_counter() - began
+            rest = process.stdout.read()
+        watch.cancel()
+        if time.perf_counter() - began >= limit:
+            raise UnavailableError(f"a measurement took more than {limit:g} s")
         if process.returncode or not first or not rest:
             errors.seek(0)
             raise UnavailableError(f"it ended with code {process.returncode}: {last_line(errors.read())}")
