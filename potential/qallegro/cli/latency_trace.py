@@ -22,4 +22,5 @@ def trace(
     events = content["traceEvents"]
     steps = sum(event.get("cat") == "step" for event in events)
     ranks = len({event["pid"] for event in events})
-    typer.echo(f"wrote {output}: {steps} steps of {ranks} {'rank' if ranks == 1 else 'ranks'}; open it in https://ui.perfetto.dev")
+    counts = f"{steps} {'step' if steps == 1 else 'steps'} of {ranks} {'rank' if ranks == 1 else 'ranks'}"
+    typer.echo(f"wrote {output}: {counts}; open it in https://ui.perfetto.dev")

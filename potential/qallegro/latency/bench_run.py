@@ -229,7 +229,7 @@ def _turn(candidate: Candidate, settings: Settings, folder: Path) -> dict[str, A
     if "error" in answer:
         raise QAllegroError(f"{candidate} failed: {answer['error']}")
     check_report(answer["report"], f"{candidate}")
-    return answer["report"]
+    return answer["report"] | {"model": str(c.file)}
 
 
 def _ask(request: dict[str, Any], sites: Path, threads: int) -> dict[str, Any]:

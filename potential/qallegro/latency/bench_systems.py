@@ -14,6 +14,8 @@ from qallegro.errors import ConfigError, DataError
 SEED = 4711
 #: Å, between neighbors: twice the covalent radius, but no less than what makes 0.1 atoms/Å^3, as dense as organic solids are
 LEAST_DISTANCE = 2.4
+#: Å, so that a molecule does not see its images while its atoms swing
+MARGIN = 1.0
 
 
 def base_structure(record: dict[str, Any], path: Path | None, source: Path) -> ase.Atoms:
@@ -25,7 +27,7 @@ def base_structure(record: dict[str, Any], path: Path | None, source: Path) -> a
         source: file of the model, for messages.
 
     Returns:
-        Periodic in three directions; a structure that is not gets a box with `r_max` of vacuum about it.
+        Periodic in three directions; a structure that is not gets a box so large that it does not see its images.
 
     Raises:
         ConfigError: species that the model does not know or that are not chemical elements.
@@ -49,7 +51,7 @@ def base_structure(record: dict[str, Any], path: Path | None, source: Path) -> a
         )
     atoms = ase.Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     if not atoms.pbc.all():
-        atoms.center(vacuum=0.5 * record["r_max"])
+        atoms.center(vacuum=0.5 * record["r_max"] + MARGIN)
         atoms.pbc = True
     return atoms
 

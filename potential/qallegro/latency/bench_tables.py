@@ -10,11 +10,11 @@ from rich.table import Table
 def bench_tables(bench: dict[str, Any]) -> Iterator[Table | str]:
     """Speed of all candidates, and forces of engines beside the reference; names of files where there are several."""
     several = len({row["file"] for row in bench["candidates"]}) > 1
-    speed = _table(*_heads(several), "in", numbers=("ranks x threads", "atoms", "µs/atom/step", "spread", "ns/day", "MiB"))
+    speed = _table(*_heads(several), "in", numbers=("ranks x threads", "atoms", "µs/atom/step", "range", "ns/day", "MiB"))
     for row in sorted(bench["candidates"], key=lambda row: (row["file"], row["atoms"], row["median"])):
         # of steps of 1 fs
         ns_per_day = 86400.0 / (row["median"] * row["atoms"])
-        times = (f"{row['median']:.4g}", f"{row['min']:.4g} .. {row['max']:.4g}", f"{ns_per_day:.3g}")
+        times = (f"{row['median']:.4g}", f"{row['min']:.3g}..{row['max']:.3g}", f"{ns_per_day:.3g}")
         layout, memory = f"{row['ranks']} x {row['threads']}", f"{row['peak_memory_bytes'] / 2**20:.0f}"
         speed.add_row(*_names(row, several), row["in"], layout, str(row["atoms"]), *times, memory)
     yield speed
@@ -33,12 +33,14 @@ def bench_tables(bench: dict[str, Any]) -> Iterator[Table | str]:
 
 def comparison_table(rows: list[dict[str, Any]], first: Path, second: Path) -> Table:
     """Rows of `bench_compare.compare`."""
-    table = _table("file", "engine", "in", numbers=("ranks x threads", "atoms", first.name, second.name, "ratio", "95 % interval", "turns"))
+    several = len({name for row in rows for name in (row["file"], row["other_file"])}) > 1
+    numbers = ("ranks x threads", "atoms", f"{first.name} (µs)", f"{second.name} (µs)", "ratio", "interval", "turns")
+    table = _table(*_heads(several), "in", numbers=numbers)
     for row in rows:
-        name = row["file"] if row["file"] == row["other_file"] else f"{row['file']} : {row['other_file']}"
+        pair = row["file"] if row["file"] == row["other_file"] else f"{row['file']} : {row['other_file']}"
         layout, turns = f"{row['ranks']} x {row['threads']}", "{}, {}".format(*row["turns"])
-        values = (f"{row['first']:.4g}", f"{row['second']:.4g}", f"{row['ratio']:.3f}", f"{row['low']:.3f} .. {row['high']:.3f}", turns)
-        table.add_row(name, row["engine"], row["in"], layout, str(row["atoms"]), *values)
+        values = (f"{row['first']:.4g}", f"{row['second']:.4g}", f"{row['ratio']:.3f}", f"{row['low']:.2f}..{row['high']:.2f}", turns)
+        table.add_row(*_names({**row, "file": pair}, several), row["in"], layout, str(row["atoms"]), *values)
     return table
 
 
@@ -55,5 +57,5 @@ def _table(*texts: str, numbers: tuple[str, ...]) -> Table:
     for name in texts:
         table.add_column(name, overflow="fold")
     for name in numbers:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold", no_wrap=" " not in name)
     return table
