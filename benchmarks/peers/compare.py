@@ -194,6 +194,9 @@ def row(name: str, n_atoms: int, steps: int, measured: list[dict[str, Any]]) -> 
     """Statistics over the turns: s per atom and step, of them in the model; s until the first step; peak memory in bytes."""
     per = n_atoms * steps
     peaks = [m["peak_memory"] for m in measured if m["peak_memory"] is not None]
+    memory = summary(peaks) if peaks else None
+    if memory is not None:
+        memory["bytes"] = memory.pop("seconds")
     return {
         "candidate": name,
         "atoms": n_atoms,
@@ -201,7 +204,7 @@ def row(name: str, n_atoms: int, steps: int, measured: list[dict[str, Any]]) -> 
         "time": summary([m["loop"] / per for m in measured]),
         "model_time": summary([m["model"] / per for m in measured]),
         "start": summary([m["start"] for m in measured]),
-        "peak_memory": summary(peaks) if peaks else None,
+        "peak_memory": memory,
         "cpu_use": summary([m["cpu_use"] for m in measured])["median"],
     }
 

@@ -75,6 +75,12 @@ def test_table(record):
     assert "* mace: mace-torch 0.3" in text
 
 
+def test_row_names_units():
+    row = made_up_row("mace-64", 108)
+    assert row["peak_memory"]["bytes"] == [300e6] * 3 and "seconds" not in row["peak_memory"]
+    assert row["time"]["seconds"] == pytest.approx([1.8e-3, 2e-3, 2.4e-3]) and row["start"]["seconds"] == pytest.approx([1.8, 2.0, 2.4])
+
+
 def test_table_without_reference(record):
     record["rows"] = [row for row in record["rows"] if row["candidate"] != "qallegro-S"]
     assert "| EAM, LAMMPS | 0.5 (0.475 to 0.55) | 0.25 | - |" in markdown(record)
