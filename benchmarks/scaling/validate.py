@@ -4,7 +4,7 @@
 
 Ghosts, edges, messages and bytes do not depend on speed: 1, 2, 4 and 8 ranks, more than there are cores if need be; messages are counted
 inside MPI. Times on as many ranks as there are cores, at most 2: constants are fitted to one rank and other numbers of atoms.
-Writes NAME.json, NAME.md and NAME.png.
+Writes NAME.json, NAME.md, NAME.png, and NAME_ranks.png: what the fitted constants predict for larger systems and thousands of ranks.
 """
 
 import argparse
@@ -22,13 +22,17 @@ from qallegro.scaling.constants import Constants
 from qallegro.scaling.fit import fit_reports
 from qallegro.scaling.geometry import neighbors_within
 from qallegro.scaling.measure import measure
+from qallegro.scaling.plan import Plan, Request
 from qallegro.scaling.prediction import System, count, predict
 from qallegro.scaling.reports import Reports, read_reports
+from qallegro.scaling.show import draw_plan
 
 from crystal_runs import REBUILD_EVERY, SKIN, Crystal, build_counter, run, sent_per_step
 from validation_report import draw, markdown
 
 COUNT_RANKS = (1, 2, 4, 8)
+#: atoms and most ranks of the plot of predictions
+PREDICTED_ATOMS, PREDICTED_RANKS = [10**4, 10**5, 10**6], 8192
 #: name -> Å; a quarter of the lattice constant spreads planes of atoms evenly, as in a liquid
 STRUCTURES = {"crystal": 0.1, "disordered": None}
 
@@ -39,21 +43,22 @@ def main() -> None:
     parser.add_argument("--lattice", type=float, default=3.63, help="Å")
     parser.add_argument("--cells", type=int, default=10, help="cubic cells along an edge of the validated system")
     parser.add_argument("--fit-cells", type=int, nargs="+", default=[1, 3, 5, 8, 13], help="the same of the runs that constants come from")
-    parser.add_argument("--steps", type=int, default=200, help="of timed runs")
+    parser.add_argument("--steps", type=int, default=100, help="of timed runs")
     parser.add_argument("--turns", type=int, default=5, help="timed runs of each kind; the median counts")
     parser.add_argument("-o", "--output", default="scaling_validation", help="name of the files, without suffix")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        result = validate(arguments, Path(folder))
+        result, plan = validate(arguments, Path(folder))
     output = Path(arguments.output)
     output.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
     output.with_suffix(".md").write_text(markdown(result))
     draw(result, output.with_suffix(".png"))
+    draw_plan(plan, output.with_name(f"{output.name}_ranks.png"), PREDICTED_ATOMS, PREDICTED_RANKS)
     print(markdown(result))
 
 
-def validate(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Everything in order; JSON."""
+def validate(arguments: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], Plan]:
+    """Everything in order, for JSON; and a plan without rows, that predicts with the fitted constants."""
     model = arguments.model or _default_model(folder)
     record = read_record(model)
     counter = build_counter(folder)
@@ -62,7 +67,8 @@ def validate(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         chosen = displacement if displacement is not None else arguments.lattice / 4
         crystal = Crystal(model, record["atom_types"][0], arguments.cells, arguments.lattice, chosen)
         counts += [_compare_counts(structure, crystal, record, ranks, folder, counter) for ranks in COUNT_RANKS]
-    times, constants = _compare_times(arguments, crystal, record, folder)
+    times, constants, setting = _compare_times(arguments, crystal, record, folder)
+    plan = Plan(Request(crystal.atoms, model, [1]), _system(crystal, record), constants, setting, [])
     return {
         "model": model.name,
         "atoms": crystal.atoms,
@@ -74,7 +80,7 @@ def validate(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "counts": counts,
         "times": times,
         "constants": constants.as_record(),
-    }
+    }, plan
 
 
 def _default_model(folder: Path) -> Path:
@@ -124,7 +130,7 @@ def _compare_counts(structure: str, crystal: Crystal, record: dict[str, Any], ra
 
 def _compare_times(
     arguments: argparse.Namespace, crystal: Crystal, record: dict[str, Any], folder: Path
-) -> tuple[list[dict[str, Any]], Constants]:
+) -> tuple[list[dict[str, Any]], Constants, str]:
     """Predicted and measured time of a step; the measured runs and those of the fit take turns, for machines drift."""
     ranks_timed = [ranks for ranks in (1, 2) if ranks <= len(os.sched_getaffinity(0))]
     fit_files, seconds, fullest = [], {ranks: [] for ranks in ranks_timed}, dict.fromkeys(ranks_timed, 1.0)
@@ -156,7 +162,7 @@ def _compare_times(
                 "measured_efficiency": statistics.median(seconds[1]) / (ranks * statistics.median(seconds[ranks])),
             }
         )
-    return times, constants
+    return times, constants, reports.setting
 
 
 def _list_ratio(system: System, reports: Reports) -> float:
