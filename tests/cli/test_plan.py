@@ -32,6 +32,7 @@ def folder(tmp_path_factory):
         "per_rank": [{"rank": 0, "atoms": 500, "ghosts": 1500, "edges": 9000, "peak_memory_bytes": 45000000, "phases": phases}],
     }
     (path / "run.json").write_text(json.dumps(report))
+    (path / "other.json").write_text(json.dumps(report | {"dtype": "float64"}))
     (path / "foreign.json").write_text(json.dumps({"format": "other"}))
     (path / "broken.json").write_text("{")
     return path
@@ -112,6 +113,8 @@ def test_weak_scaling(program):
         ({"report": "foreign.json"}, "`foreign.json` is no latency report; `pair_style qallegro latency FILE` writes one"),
         ({"report": "broken.json"}, "`broken.json` must be a latency report, but is no JSON"),
         ({"report": "nowhere.json"}, "`--report` must name a file that can be read, got `nowhere.json`"),
+        ({"report": "other.json"}, "reports must be of `model.qallegro.pth`, which is float32, but they are of"),
+        ({"ranks": "10000000000"}, "`--ranks` must be at most 100,000,000"),
         ({"density": "-1"}, "`--density` must be positive, got -1.0"),
         ({"density": "nan"}, "`--density` must be positive, got nan"),
         ({"density": "1e6"}, "`--density` must be in atoms/Å^3 (copper has 0.085)"),

@@ -192,6 +192,9 @@ def test_fit_is_never_negative():
     assert exact == pytest.approx([2e-6, 3e-9], rel=NNLS_EXACT)
 
 
+NOT_A_NUMBER = {"neighbor_list": 0.0, "communication": 0.0, "mlp": float("nan")}
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -200,6 +203,10 @@ def test_fit_is_never_negative():
         ({"source": "ase"}, "is a report of ase; the model of LAMMPS needs reports of"),
         ({"per_rank": None}, "must be a whole latency report"),
         ({"counts": {}}, "neighbor_list_builds"),
+        (
+            {"per_rank": [{"rank": 3} | dict.fromkeys(("atoms", "ghosts", "edges", "peak_memory_bytes"), 5) | {"phases": NOT_A_NUMBER}]},
+            "rank 3",
+        ),
         ({"steps": 0}, "at least one step after the warmup"),
         ({"threads": 2}, "all reports must be of one setting"),
     ],

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qallegro.errors import ConfigError
+from qallegro.errors import ConfigError, DataError
 from qallegro.scaling.constants import Constants
 from qallegro.scaling.fit import fit_reports
 from qallegro.scaling.geometry import neighbors_within
@@ -16,6 +16,7 @@ from qallegro.scaling.prediction import Prediction, System, predict, predict_wea
 from qallegro.scaling.reports import read_reports
 
 FORMAT, FORMAT_VERSION = "qallegro-plan", 1
+MOST_RANKS = 10**8
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ def make_plan(request: Request) -> Plan:
     record = read_record(request.model)
     system = _system(request, record)
     reports = read_reports(list(request.reports)) if request.reports else None
+    if reports and reports.dtype != record["dtype"]:
+        raise DataError(f"reports must be of `{request.model}`, which is {record['dtype']}, but they are of {reports.setting}")
     constants, setting = measure(request.model)
     constants = constants.updated(
         "assumed" if request.network_latency == Constants.latency else "given", latency=request.network_latency
@@ -103,6 +106,7 @@ def _check(request: Request) -> None:
     require(bool(request.ranks), "--ranks", "one or more numbers such as 1,16,256", "none")
     for ranks in request.ranks:
         require(ranks >= 1, "--ranks", "at least 1", ranks)
+        require(ranks <= MOST_RANKS, "--ranks", f"at most {MOST_RANKS:,}", ranks)
     require(request.rebuild_every >= 1, "--neigh-every", "at least 1 step", request.rebuild_every)
     positive = {"--density": request.density, "--timestep": request.timestep, "--network-bandwidth": request.network_bandwidth}
     for option, value in positive.items():

@@ -1,6 +1,7 @@
 """Latency reports of LAMMPS runs, as rows of a fit."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +30,7 @@ class Reports(NamedTuple):
 
     rows: list[Row]
     setting: str
+    dtype: str
     files: list[str]
 
 
@@ -39,7 +41,7 @@ def read_reports(paths: list[Path]) -> Reports:
         DataError: a file is missing, no report of a LAMMPS run, damaged, without steps, or of another setting than the first.
     """
     rows: list[Row] = []
-    setting = ""
+    setting = dtype = ""
     for path in paths:
         report = _read(path)
         try:
@@ -51,9 +53,9 @@ def read_reports(paths: list[Path]) -> Reports:
             raise DataError(f"a report must have at least one step after the warmup and one rank with atoms, `{path}` has none; run longer")
         if setting and found != setting:
             raise DataError(f"all reports must be of one setting, but `{path}` is of {found} and `{paths[0]}` of {setting}")
-        setting = found
+        setting, dtype = found, report["dtype"]
         rows += new
-    return Reports(rows, setting, [str(path) for path in paths])
+    return Reports(rows, setting, dtype, [str(path) for path in paths])
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -85,16 +87,17 @@ def _rows(report: dict[str, Any]) -> list[Row]:
         if steps < 1 or float(rank["atoms"]) <= 0.0:
             continue
         phases = {name: float(seconds) for name, seconds in rank["phases"].items()}
-        rows.append(
-            Row(
-                atoms=float(rank["atoms"]),
-                ghosts=float(rank["ghosts"]),
-                edges=float(rank["edges"]),
-                compute=sum(seconds for name, seconds in phases.items() if name not in APART) / steps,
-                neighbor_build=phases["neighbor_list"] / builds if builds else 0.0,
-                communication=phases["communication"] / steps,
-                alone=int(report["ranks"]) == 1,
-                memory=float(rank["peak_memory_bytes"]),
-            )
+        row = Row(
+            atoms=float(rank["atoms"]),
+            ghosts=float(rank["ghosts"]),
+            edges=float(rank["edges"]),
+            compute=sum(seconds for name, seconds in phases.items() if name not in APART) / steps,
+            neighbor_build=phases["neighbor_list"] / builds if builds else 0.0,
+            communication=phases["communication"] / steps,
+            alone=int(report["ranks"]) == 1,
+            memory=float(rank["peak_memory_bytes"]),
         )
+        if not all(math.isfinite(value) and value >= 0.0 for value in row) or row.compute == 0.0:
+            raise ValueError(f"times and numbers of rank {rank['rank']}")
+        rows.append(row)
     return rows
