@@ -8,8 +8,11 @@ import ase.io
 import numpy as np
 import pytest
 
+from lammps_models import FLOAT32, FLOAT64, write_allegro
 from native_files import random_potential, write_native_file
+from qallegro.errors import ExportError
 from qallegro.latency.bench_compare import ratio_interval
+from qallegro.latency.bench_reference import float64_potential
 from qallegro.latency.bench_systems import base_structure, repeated, repeats_for
 from qallegro.latency.reports import check_report
 from systems import tiny_config
@@ -71,22 +74,23 @@ def test_every_program_and_rank_is_measured(bench, folder):
 
 def test_speed_and_accuracy_are_printed(bench, folder):
     printed = (folder / "printed").read_text()
-    for words in ("µs/atom/step", "lammps", "ase", "raw", "2 x 1", "none runs", "1 turns of 4 steps", "wrote b.ranks.png"):
+    for words in ("µs/atom/step", "lammps", "ase", "raw", "2 x 1", "float64", "1 turns of 4 steps", "wrote b.ranks.png"):
         assert words in printed
     row = bench["accuracy"][0]
-    assert row["engine"] == "native" and row["reference"] is None and row["largest_difference"] is None and row["largest_force"] > 0.0
+    assert row["engine"] == "native" and row["reference"] == "float64" and row["largest_force"] > 0.0
+    assert row["dtype"] == "float64" and row["largest_difference"] < FLOAT64.force
 
 
-def test_engine_that_cannot_run_the_file_is_told_of(program):
+@pytest.mark.slow
+def test_engine_of_all_that_cannot_run_the_file_is_left_out(program):
     words = ("--in", "raw", "--repeat", 1, "--steps", 1, "--turns", 1)
     code, out, err = program("bench", "model.pth", *words, "-o", "all.json")
     assert code == 0, err
     assert "left out: torchscript of model.pth" in out
     assert [row["engine"] for row in json.loads(open("all.json").read())["candidates"]] == ["native"]
-    code, _, err = program("bench", "model.pth", "--engine", "torchscript", *words, "-o", "none.json")
-    assert code == 1 and "`--engine` must name engines that run `model.pth`, got torchscript" in err
 
 
+@pytest.mark.slow
 def test_a_molecule_gets_a_box(program, folder, names):
     positions = [[0.0, 0.0, 0.0], [0.0, 0.0, 2.0], [0.0, 1.8, 0.0]]
     ase.io.write(folder / "molecule.xyz", ase.Atoms(names[:1] * 2 + names[-1:], positions))
@@ -109,6 +113,10 @@ MISTAKES = {
     "structure": (["--structure", "absent.xyz"], "`--structure` must be a file that ASE can read, got `absent.xyz`"),
     "foreign species": (["--structure", "gold.xyz"], "must hold atoms of the model's species"),
     "twice": (["model.pth"], "got 'model.pth' more than once"),
+    "cannot run": (
+        ["--engine", "torchscript", "--in", "raw"],
+        "`--engine` must name engines that run `model.pth`, got torchscript",
+    ),
     "no model": (["absent.pth"], "absent.pth"),
 }
 
@@ -187,3 +195,29 @@ def test_sizes_are_met_with_boxes_like_cubes(names):
 def test_long_cells_are_repeated_across():
     base = ase.Atoms("Cu2", [[0, 0, 0], [0, 0, 10]], cell=[3.0, 3.0, 20.0], pbc=True)
     assert repeats_for(base, 2 * 36) == (6, 6, 1)
+
+
+@pytest.mark.slow
+def test_engines_are_compared_with_the_program_in_the_file(qallegro, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_allegro("default", "float32", tmp_path / "full.qallegro.pth")
+    code, out, err = qallegro("bench", "full.qallegro.pth", "--sizes", "30", "--steps", 2, "--turns", 2, "--in", "raw,lammps")
+    assert code == 0, err
+    bench = json.loads((tmp_path / "bench.json").read_text())
+    rows = {row["engine"]: row for row in bench["accuracy"]}
+    for row in rows.values():
+        assert row["reference"] == "float64" and 0.0 < row["largest_difference"] < FLOAT32.force
+    assert {(row["engine"], row["in"]) for row in bench["candidates"]} == {(e, p) for e in rows for p in ("raw", "lammps")}
+    assert not bench["left_out"] and all(row["min"] <= row["median"] <= row["max"] for row in bench["candidates"])
+
+
+def test_reference_is_the_model_of_the_file(tmp_path):
+    """In float64 with the file's float32 weights, and refused where a circuit has become something else."""
+    config = tiny_config("default", dtype="float32")
+    potential = random_potential(config)
+    write_native_file(tmp_path / "float32.pth", potential)
+    reference = float64_potential(tmp_path / "float32.pth")
+    assert reference.record["dtype"] == "float64" and reference.record["atom_types"] == list(config.atom_types)
+    write_native_file(tmp_path / "circuit.pth", random_potential(tiny_config("qdi")))
+    with pytest.raises(ExportError, match="must hold no circuit"):
+        float64_potential(tmp_path / "circuit.pth")

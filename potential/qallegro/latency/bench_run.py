@@ -23,6 +23,8 @@ from qallegro.latency.reports import check_report
 FORMAT, VERSION = "qallegro-bench", 1
 ENGINES = ("native", "torchscript", "aoti")
 PROGRAMS = ("lammps", "ase", "raw")
+#: What engines are compared with, see bench_reference.py
+REFERENCE = "float64"
 #: Steps before those that count: engines over libtorch specialize themselves in the first few
 WARMUP = 5
 #: Seed of the order in which candidates take their turns
@@ -166,26 +168,31 @@ def _record(file: Path) -> dict[str, Any]:
 def _accuracy(
     settings: Settings, systems: list[System], folder: Path, advance: Callable[[str, int, int], None]
 ) -> tuple[list[dict[str, Any]], dict[Path, list[str]], list[dict[str, str]]]:
-    """Forces of every engine beside those of the file's own kind, on the smallest structure; engines that run; and those that do not."""
+    """Forces of every engine beside the reference's on the smallest structure, engines that run, and those that do not.
+
+    The reference is the eager model in float64 or, where a file holds a circuit in a classical form, the engine of the file's own kind.
+    """
     rows, engines, left_out = [], {}, []
     for number, file in enumerate(settings.files):
         system = next(s for s in systems if s.file == file)
-        reference = system.record["kind"]
-        asked = list(
-            dict.fromkeys(name for engine in settings.engines for name in (("native", reference) if engine == "all" else (engine,)))
-        )
+        kind, request = system.record["kind"], {"do": "forces", "model": str(file), "threads": 1}
+        asked = [name for engine in settings.engines for name in (("native", kind) if engine == "all" else (engine,))]
+        asked = list(dict.fromkeys(asked))
         forces: dict[str, np.ndarray] = {}
         about: dict[str, dict[str, Any]] = {}
-        for engine in dict.fromkeys((reference, *asked)):
+        for engine in dict.fromkeys((*asked, REFERENCE, kind)):
+            if engine not in asked and REFERENCE in forces:
+                continue
             advance(f"forces of {file.name} by {engine}", number, len(settings.files))
             output = folder / f"forces{number}-{engine}.npy"
-            answer = _ask({"do": "forces", "model": str(file), "engine": engine, "threads": 1, "output": str(output)}, system.sites, 1)
+            answer = _ask({**request, "engine": engine, "output": str(output)}, system.sites, 1)
             if "error" not in answer:
                 forces[engine], about[engine] = np.load(output), answer
             elif engine in settings.engines:
                 raise ConfigError(f"`--engine` must name engines that run `{file}`, got {engine}: {answer['error']}")
-            else:
+            elif engine in asked:
                 left_out.append({"file": file.name, "engine": engine, "reason": answer["error"]})
+        reference = REFERENCE if REFERENCE in forces else kind
         engines[file] = [engine for engine in asked if engine in forces]
         if not engines[file]:
             raise ConfigError(f"`{file}` must run in one engine at least, none does: {left_out[-1]['reason']}")

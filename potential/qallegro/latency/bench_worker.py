@@ -7,12 +7,14 @@ import io
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import ase
 import ase.io
 import numpy as np
 
+from qallegro.errors import QAllegroError
 from qallegro.latency.bench_motion import SKIN, TIMESTEP_FS, Springs, displaced
 
 #: Steps between lines of progress of `calc.latency.attach`: none is wanted
@@ -58,10 +60,11 @@ def run_raw(model: str, engine: str, threads: int, sites: ase.Atoms, steps: int,
 
 
 def forces(model: str, engine: str, threads: int, sites: ase.Atoms, output: str) -> dict[str, Any]:
-    """One evaluation of the displaced structure; forces (N, 3) eV/Å go to `output` (.npy)."""
+    """One evaluation of the displaced structure; forces (N, 3) eV/Å go to `output` (.npy). Engine "float64" is the reference."""
+    from qallegro.latency.bench_reference import float64_potential
     from qallegro_ase._runtime import Potential
 
-    potential = Potential(model, engine, "cpu", threads, 0, 0)
+    potential = float64_potential(Path(model)) if engine == "float64" else Potential(model, engine, "cpu", threads, 0, 0)
     arguments, _ = _edges(potential, displaced(sites), threads)
     result = potential.evaluate_pairs(*arguments)
     np.save(output, result["forces"])
@@ -91,7 +94,7 @@ def main() -> None:
             answer = forces(sites=sites, **request)
         else:
             answer = {"report": {"ase": run_ase, "raw": run_raw}[do](sites=sites, **request)}
-    except (RuntimeError, ValueError) as error:
+    except (QAllegroError, RuntimeError, ValueError) as error:
         answer = {"error": str(error)}
     print(json.dumps(answer))
 
