@@ -64,7 +64,7 @@ def parse(options: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--atoms", nargs="+", type=int, default=[108, 500], help="4 k^3 each")
     parser.add_argument("--turns", type=int, default=5, help="how often the candidates take turns, processes of their own each time")
     parser.add_argument("--seconds", type=float, default=2.0, help="that one measurement aims at")
-    parser.add_argument("--warmup", type=int, default=5, help="steps after the first one before the clock starts")
+    parser.add_argument("--warmup", type=int, default=3, help="steps after the first one before the clock starts")
     parser.add_argument("--rebuild-every", type=int, default=20, help="steps between new neighbor lists in LAMMPS and of qallegro in ASE")
     parser.add_argument("--time-limit", type=float, default=600.0, help="s that all turns of one candidate with one structure may take")
     parser.add_argument("--setup-limit", type=float, default=1800.0, help="s that pip may take for one peer")
