@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -13,8 +14,9 @@ from qallegro.scaling.plan import Plan
 def describe_plan(plan: Plan) -> Group:
     """What to expect, and which constants that rests on."""
     system, timestep = plan.system, plan.request.timestep
-    table = Table(pad_edge=False)
-    for title in ("ranks", "grid", "atoms/rank", "ghosts", "step (ms)", "ns/day", "atom-steps/s", "efficiency", "comm.", "memory/rank"):
+    # Ten columns that fit a terminal of 80.
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for title in ("ranks", "grid", "atoms/rank", "ghosts", "ms/step", "ns/day", "atom-step/s", "effic.", "comm.", "memory"):
         table.add_column(title, justify="right")
     for p in plan.predictions:
         table.add_row(
