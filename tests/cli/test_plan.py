@@ -61,7 +61,8 @@ def test_plan_without_a_report_measures_the_model(program, tmp_path):
         "4x4x4",
         "native on cpu",
         "measured, this model on this machine: step",
-        "memory/rank",
+        "ns/day",
+        "memory",
     ):
         assert text in out
     assert "assumed: ghost_copy" in out and "latency 2e-06 s, bandwidth 1e+10 B/s" in out

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -14,9 +13,9 @@ from qallegro.scaling.plan import Plan
 def describe_plan(plan: Plan) -> Group:
     """What to expect, and which constants that rests on."""
     system, timestep = plan.system, plan.request.timestep
-    # Ten columns that fit a terminal of 80.
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for title in ("ranks", "grid", "atoms/rank", "ghosts", "ms/step", "ns/day", "atom-step/s", "effic.", "comm.", "memory"):
+    # Without rules the columns fit a terminal of 80.
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for title in ("ranks", "grid", "atoms/rank", "ghosts", "ms/step", "ns/day", "effic.", "comm.", "memory"):
         table.add_column(title, justify="right")
     for p in plan.predictions:
         table.add_row(
@@ -26,7 +25,6 @@ def describe_plan(plan: Plan) -> Group:
             f"{p.counts.ghost_fraction:.0%}",
             f"{1e3 * p.step_time:.4g}",
             f"{p.ns_per_day(timestep):.3g}",
-            f"{p.atom_steps_per_second:.3g}",
             f"{p.efficiency:.0%}",
             f"{p.communication_time / p.step_time:.0%}",
             f"{_bytes(p.memory)}",
