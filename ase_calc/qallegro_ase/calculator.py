@@ -93,8 +93,8 @@ class QAllegroCalculator(Calculator):
     @property
     def timings(self) -> dict[str, float]:
         """Seconds and counts since the file was opened or options changed: neighbor list, packing, engine, scattering."""
-        potential = self._open()
-        return {"neighbor_list": self._verlet.seconds, "neighbor_list_builds": self._verlet.builds, **potential.timings}
+        engine = {name: value for name, value in self._open().timings.items() if name != "phases"}  # `latency` has these
+        return {"neighbor_list": self._verlet.seconds, "neighbor_list_builds": self._verlet.builds, **engine}
 
     @property
     def latency(self) -> CalculatorLatency:

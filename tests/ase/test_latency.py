@@ -68,7 +68,7 @@ def test_off_measures_nothing(exported):
     report = calc.latency.summary()
     assert report["steps"] == report["warmup"]["steps"] == 0
     assert report["atom_steps_per_second"] == 0.0
-    assert calc.timings["phases"]["backward"] == 0.0  # the stages of the engine are not looked at
+    assert calc._potential.timings["phases"]["backward"] == 0.0  # the stages of the engine are not looked at
     with pytest.raises(SetupError, match='must be "summary" to be watched'):
         calc.latency.attach(None)
     with pytest.raises(SetupError, match='must be "summary" to be traced'):

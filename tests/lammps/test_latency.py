@@ -91,7 +91,7 @@ def test_phases_add_up(finished):
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_phases_of_the_potential_are_lammps_own_pair_time(ranks, folder):
     """Without a trace, whose writing is in LAMMPS's time and not in ours."""
-    write_data(folder / "larger.data", alloy(3), NAMES)
+    write_data(folder / "larger.data", alloy(4), NAMES)
     script = f"{BOX.replace('alloy', 'larger')}{style(f'latency pair{ranks}.json')}{MOVE}run {STEPS}\n"
     done = run_well(script, folder, ranks, f"pair{ranks}")
     report = report_of(folder, f"pair{ranks}.json")
@@ -150,6 +150,17 @@ def test_minimization_has_no_speed_in_time(folder):
     run_well(f"{BOX}{style('latency min.json')}minimize 0 0 20 20\n", folder, 1, "min")
     report = report_of(folder, "min.json")
     assert report["steps"] > 0 and report["timestep_fs"] is None and report["ns_per_day"] is None
+
+
+def test_every_style_of_a_hybrid_tells_its_own(folder):
+    pair = "pair_style hybrid/overlay qallegro latency one.json qallegro latency two.json zero 4.0\n"
+    pair += "pair_coeff * * qallegro 1 allegro.pth Cu NULL\npair_coeff * * qallegro 2 allegro.pth NULL Li\npair_coeff * * zero\n"
+    done = run_well(f"{BOX}{pair}{MOVE}run 10\n", folder, 1, "hybrid")
+    assert done.output.count("qallegro latency of 7 steps") == 2
+    one, two = (report_of(folder, f"{name}.json") for name in ("one", "two"))
+    assert one["counts"]["edges"] != two["counts"]["edges"]
+    for report in (one, two):  # the time of the other style is everything else
+        assert sum(values["total"] for values in report["phases"].values()) == pytest.approx(report["step"]["total"], rel=SUM_OF_TIMES)
 
 
 def test_off_says_nothing(folder):

@@ -102,7 +102,9 @@ def test_type_stub_lists_what_the_module_has():
 
     stub = ast.parse((ROOT / "ase_calc" / "qallegro_ase" / "_runtime.pyi").read_text())
     classes = {node.name: node for node in stub.body if isinstance(node, ast.ClassDef)}
-    described = {node.name for node in classes["Potential"].body if isinstance(node, ast.FunctionDef)} - {"__init__"}
-    assert described == {name for name in vars(_runtime.Potential) if not name.startswith("_")}
+    for name in ("Potential", "Latency", "TraceFile"):
+        described = {node.name for node in classes[name].body if isinstance(node, ast.FunctionDef)} - {"__init__"}
+        assert described == {member for member in vars(getattr(_runtime, name)) if not member.startswith("_")}, name
     functions = {node.name for node in stub.body if isinstance(node, ast.FunctionDef)}
-    assert functions | {"Potential", "Error"} == {name for name in vars(_runtime) if not name.startswith("_")}
+    constants = {node.target.id for node in stub.body if isinstance(node, ast.AnnAssign)}
+    assert functions | constants | set(classes) - {"Results", "Timings"} == {name for name in vars(_runtime) if not name.startswith("_")}
