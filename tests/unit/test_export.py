@@ -214,6 +214,7 @@ def test_describe_knows_checkpoints_and_files(tmp_path):
     assert describe_file(export_model(path).path)["kind"] == "torchscript"
 
 
+@pytest.mark.slow
 def test_aoti_package_equals_eager_model_for_other_sizes(tmp_path):
     """Compiled once, run on sizes that it was not traced with, the verification's own and larger."""
     path = checkpoint(tmp_path, "zbl", dtype="float32")
