@@ -1,8 +1,6 @@
 """Write LAMMPS inputs, run the real `lmp` on any number of ranks, and read back what it computed in full precision."""
 
-import functools
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +10,8 @@ import ase
 import numpy as np
 import yaml
 from ase.data import atomic_masses, atomic_numbers
+
+from qallegro.latency.bench_lammps import mpi_settings
 
 BIN = Path(sys.executable).parent
 TIMEOUT = 150  # s; a hang is a failure, not a wait
@@ -41,22 +41,6 @@ class Snapshot(NamedTuple):
     per_atom_energy: np.ndarray
     per_atom_virial: np.ndarray
     per_atom_virial_centroid: np.ndarray
-
-
-@functools.cache
-def loopback_works() -> bool:
-    """Whether processes of this machine can talk over TCP; a container without any network has no loopback interface."""
-    try:
-        with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname(), timeout=1.0):
-            return True
-    except OSError:
-        return False
-
-
-def mpi_settings(ranks: int) -> dict[str, str]:
-    """With more ranks than cores MPICH's shared memory spins its time slices away; over TCP a waiting rank sleeps (4 times faster)."""
-    crowded = ranks > len(os.sched_getaffinity(0))
-    return {"MPIR_CVAR_NOLOCAL": "1", "MPIR_CVAR_CH4_NETMOD": "ofi"} if crowded and loopback_works() else {}
 
 
 def run_lammps(script: str, folder: Path, ranks: int = 1, name: str = "in", timeout: float = TIMEOUT) -> Finished:

@@ -95,12 +95,6 @@ def sorted_pairs(
 
 phase_names: tuple[str, ...]  # where the time of a step goes, in the order of cpp/include/qallegro/phases.hpp
 
-def check_writable(path: str) -> None:
-    """Raises Error unless a file can be made beside `path`."""
-
-def peak_memory() -> int:
-    """The most memory that this process has held so far, bytes."""
-
 class Latency:
     """Statistics over steps in memory that does not grow: count, mean, extremes and quantiles of every phase. Seconds."""
 
@@ -121,8 +115,6 @@ class Latency:
     def reset(self, warm: bool = False) -> None: ...
     @property
     def steps(self) -> int: ...  # after the warmup
-    @property
-    def last(self) -> dict[str, Any]: ...
 
 class TraceFile:
     """One JSON object a line and step; what a killed run leaves is readable. Raises Error if it cannot be made."""

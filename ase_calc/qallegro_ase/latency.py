@@ -115,7 +115,7 @@ class CalculatorLatency:
                 }
             ],
             "versions": {"qallegro": version("qallegro"), "ase": ase.__version__},
-            "machine": {"processor": _processor(), "cores": os.cpu_count()},
+            "machine": {"processor": processor(), "cores": os.cpu_count()},
         }
 
     def to_json(self, path: str | os.PathLike | None = None) -> str:
@@ -245,7 +245,8 @@ def _threads(description: str) -> int:
     return 1
 
 
-def _processor() -> str:
+def processor() -> str:
+    """What the machine calls its processor."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-sys.path.append(str(Path(__file__).parents[2] / "tests"))
-from lammps_runner import mpi_settings
+from qallegro.latency.bench_lammps import mpi_settings
 
 FOLDER = Path(__file__).parent
 BIN = Path(sys.executable).parent

@@ -22,18 +22,6 @@ qallegro::StepLatency step_from(std::int64_t step, const py::dict &seconds, doub
   return latency;
 }
 
-py::dict described(const qallegro::StepLatency &step) {
-  py::dict phases, result;
-  for (int p = 0; p < qallegro::phase_count; ++p) phases[qallegro::phase_names[p]] = step.seconds[static_cast<Phase>(p)];
-  result["step"] = step.step;
-  result["total"] = step.total;
-  result["phases"] = phases;
-  result["atoms"] = step.atoms;
-  result["edges"] = step.edges;
-  result["rebuilt"] = step.rebuilt;
-  return result;
-}
-
 }  // namespace
 
 py::object add_step(qallegro::Latency &latency, const qallegro::StepLatency &step, double warn) {
@@ -51,8 +39,6 @@ void bind_latency(py::module_ &module) {
   py::tuple names(qallegro::phase_count);
   for (int p = 0; p < qallegro::phase_count; ++p) names[p] = qallegro::phase_names[p];
   module.attr("phase_names") = names;
-  module.def("check_writable", qallegro::check_writable, py::arg("path"));
-  module.def("peak_memory", qallegro::peak_memory);
 
   py::class_<qallegro::Latency>(module, "Latency")
       .def(py::init<int>(), py::arg("warmup_steps") = qallegro::Latency::default_warmup)
@@ -64,8 +50,7 @@ void bind_latency(py::module_ &module) {
           py::arg("grew") = false, py::arg("warn") = 0.0)
       .def("summary", [](const qallegro::Latency &self) { return py::module_::import("json").attr("loads")(self.json()); })
       .def("reset", &qallegro::Latency::reset, py::arg("warm") = false)
-      .def_property_readonly("steps", &qallegro::Latency::steps)
-      .def_property_readonly("last", [](const qallegro::Latency &self) { return described(self.last()); });
+      .def_property_readonly("steps", &qallegro::Latency::steps);
 
   py::class_<qallegro::TraceFile>(module, "TraceFile")
       .def(py::init<const std::string &, int>(), py::arg("path"), py::arg("rank") = 0)

@@ -22,7 +22,6 @@ class StreamingStatistics {
 
   /// seconds: not negative; a NaN counts as nothing.
   void add(double seconds);
-  void merge(const StreamingStatistics &other);
 
   std::int64_t count() const { return count_; }
   double total() const { return total_; }

@@ -37,18 +37,6 @@ void StreamingStatistics::add(double seconds) {
   ++buckets_[bucket_of(seconds)];
 }
 
-void StreamingStatistics::merge(const StreamingStatistics &other) {
-  if (other.count_ == 0) return;
-  min_ = count_ == 0 ? other.min_ : std::min(min_, other.min_);
-  max_ = std::max(max_, other.max_);
-  total_ += other.total_;
-  count_ += other.count_;
-  tiny_ += other.tiny_;
-  if (other.buckets_.empty()) return;
-  buckets_.resize(bucket_count);
-  for (std::int64_t b = 0; b < bucket_count; ++b) buckets_[b] += other.buckets_[b];
-}
-
 std::vector<double> StreamingStatistics::sums() const {
   std::vector<double> values(3 + bucket_count);
   values[0] = static_cast<double>(count_);

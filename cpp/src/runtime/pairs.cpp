@@ -13,6 +13,15 @@ void check_pair_index(std::int32_t index, std::int64_t n_atoms) {
                 "; the neighbor list does not belong to these atoms");
 }
 
+void count_rows(std::int64_t n_atoms, std::int64_t n_pairs, const std::int32_t *pairs, std::vector<std::int64_t> &first_edge) {
+  first_edge.assign(n_atoms + 1, 0);
+  for (std::int64_t p = 0; p < n_pairs; ++p) {
+    check_pair_index(pairs[2 * p], n_atoms);
+    ++first_edge[pairs[2 * p] + 1];
+  }
+  std::partial_sum(first_edge.begin(), first_edge.end(), first_edge.begin());
+}
+
 namespace {
 
 void check_positions(const PairList &list) {
@@ -28,12 +37,7 @@ void check_positions(const PairList &list) {
 
 // Counting sort by centre, for callers that do not keep their list sorted.
 void PairEdges::sort(const PairList &list) {
-  row_starts_.assign(list.n_atoms + 1, 0);
-  for (std::int64_t p = 0; p < list.n_pairs; ++p) {
-    check_pair_index(list.pairs[2 * p], list.n_atoms);
-    ++row_starts_[list.pairs[2 * p] + 1];
-  }
-  std::partial_sum(row_starts_.begin(), row_starts_.end(), row_starts_.begin());
+  count_rows(list.n_atoms, list.n_pairs, list.pairs, row_starts_);
   order_.resize(list.n_pairs);
   // Filling moves every start to the next one; the rotation below moves them back.
   for (std::int64_t p = 0; p < list.n_pairs; ++p) order_[row_starts_[list.pairs[2 * p]]++] = p;

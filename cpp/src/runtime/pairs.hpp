@@ -23,6 +23,9 @@ struct PairList {
 /// Throws `Error` unless 0 <= index < n_atoms.
 void check_pair_index(std::int32_t index, std::int64_t n_atoms);
 
+/// Sets `first_edge` (n_atoms + 1) to where the pairs of each first atom begin once they are sorted by it. Throws `Error`.
+void count_rows(std::int64_t n_atoms, std::int64_t n_pairs, const std::int32_t *pairs, std::vector<std::int64_t> &first_edge);
+
 /// Turns a PairList into an EdgeList with every atom as a centre; owns the arrays, which only grow.
 class PairEdges {
  public:

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 
 #include "runtime/pairs.hpp"
 
@@ -11,16 +10,11 @@ namespace qallegro {
 SortedPairs sort_pairs(std::int64_t n_atoms, std::int64_t n_pairs, const std::int32_t *pairs, const std::int32_t *shifts) {
   using Entry = std::array<std::int32_t, 4>;  // neighbor and shift: compared in this order
   SortedPairs sorted;
-  sorted.first_edge.assign(n_atoms + 1, 0);
-  for (std::int64_t p = 0; p < n_pairs; ++p) {
-    check_pair_index(pairs[2 * p], n_atoms);
-    check_pair_index(pairs[2 * p + 1], n_atoms);
-    ++sorted.first_edge[pairs[2 * p] + 1];
-  }
-  std::partial_sum(sorted.first_edge.begin(), sorted.first_edge.end(), sorted.first_edge.begin());
+  count_rows(n_atoms, n_pairs, pairs, sorted.first_edge);
   std::vector<std::int64_t> next(sorted.first_edge.begin(), sorted.first_edge.end() - 1);
   std::vector<Entry> entries(n_pairs);
   for (std::int64_t p = 0; p < n_pairs; ++p) {
+    check_pair_index(pairs[2 * p + 1], n_atoms);
     const std::int32_t *s = shifts + 3 * p;
     entries[next[pairs[2 * p]]++] = {pairs[2 * p + 1], s[0], s[1], s[2]};
   }

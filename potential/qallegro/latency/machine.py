@@ -3,15 +3,12 @@
 import os
 from typing import Any
 
+from qallegro_ase.latency import processor
+
 
 def describe_machine() -> dict[str, Any]:
     """`processor`, and `cores` that this process may use."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            processor = next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        processor = "unknown"
-    return {"processor": processor, "cores": usable_cores()}
+    return {"processor": processor(), "cores": usable_cores()}
 
 
 def usable_cores() -> int:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from qallegro.errors import DataError
+from qallegro.latency.reports import FORMAT, VERSION
 
-FORMAT, FORMAT_VERSION = "qallegro-latency", 1
 #: phases that are the cost model's own terms; all others are of the network and the step itself
 APART = ("neighbor_list", "communication")
 
@@ -67,8 +67,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise DataError(f"`{path}` must be a latency report, but is no JSON: {error}") from error
     if not isinstance(report, dict) or report.get("format") != FORMAT:
         raise DataError(f"`{path}` is no latency report; `pair_style qallegro latency FILE` writes one")
-    if report.get("format_version") != FORMAT_VERSION:
-        raise DataError(f"`{path}` is a report of version {report.get('format_version')}; this qallegro reads version {FORMAT_VERSION}")
+    if report.get("format_version") != VERSION:
+        raise DataError(f"`{path}` is a report of version {report.get('format_version')}; this qallegro reads version {VERSION}")
     if report.get("source") != "lammps":
         raise DataError(f"`{path}` is a report of {report.get('source')}; the model of LAMMPS needs reports of `pair_style qallegro`")
     return report
