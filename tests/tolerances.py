@@ -75,3 +75,16 @@ NNLS_EXACT = 1e-5
 
 #: The same where earlier values pull with a weight of 1e-3, squared, against measurements that tell constants apart by some per cent
 NNLS_WITH_PRIOR = 0.02
+
+#: weight gradients of the native training step against torch's double backward, of the largest entry of each weight: rounding of sums over
+#: hundreds of edges, in another order and with folded matrices
+WEIGHT_GRADIENTS = {"float64": 1e-10, "float32": 2e-3}
+
+#: energies, forces and virials of the native training step against torch, of the largest number
+TRAINING_ENERGIES = {"float64": 1e-11, "float32": 2e-5}
+
+#: central differences of a loss, step 1e-5: its third derivative and rounding
+FINITE_DIFFERENCE_LOSS = 1e-5
+
+#: losses and weights of twenty steps of two engines in float64: rounding, amplified by AdamW where a gradient is nearly zero
+TRAINING_COURSE = 1e-6

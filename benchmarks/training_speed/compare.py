@@ -60,6 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peer-python", help="python of the environment with nequip-allegro; without it qallegro is measured alone")
     parser.add_argument("--peer-mode", default="eager", choices=["eager", "compile"], help="how the peer runs its model")
+    parser.add_argument("--engines", nargs="+", default=["native", "torch"], choices=["native", "torch"], help="of qallegro")
     parser.add_argument("--sizes", nargs="+", default=["S", "M"], choices=["S", "M"])
     parser.add_argument("--cases", nargs="+", default=["copper", "molecules"], choices=["copper", "molecules"])
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
@@ -72,7 +73,7 @@ def main() -> None:
     record = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
-        "settings": {key: getattr(arguments, key) for key in ("dtype", "peer_mode", "turns", "steps", "warmup")},
+        "settings": {key: getattr(arguments, key) for key in ("dtype", "engines", "peer_mode", "turns", "steps", "warmup")},
         "versions": {},
         "peer_missing": None,
         "runs": [],
@@ -87,9 +88,10 @@ def main() -> None:
 
 def measure_threads(arguments: argparse.Namespace, threads: int, record: dict[str, Any]) -> None:
     """All sizes and cases at one number of threads, with one process for each side."""
-    workers = {"qallegro": Worker(sys.executable, "qallegro_worker.py", threads)}
+    workers = {engine: Worker(sys.executable, "qallegro_worker.py", threads) for engine in arguments.engines}
     try:
-        record["versions"]["qallegro"] = workers["qallegro"].ask("start")["versions"]
+        for engine in arguments.engines:
+            record["versions"]["qallegro"] = workers[engine].ask("start")["versions"]
         peer, why = start_peer(arguments.peer_python, threads)
         if peer is not None:
             workers["peer"] = peer
@@ -126,32 +128,37 @@ def measure(workers: dict[str, Worker], case: str, size: str, arguments: argpars
     with tempfile.TemporaryDirectory() as folder:
         weights = str(Path(folder) / "weights.npz") if "peer" in workers else ""
         # The peer comes first: it writes the weights that qallegro reads.
-        request = {"case": case, "size": size, "dtype": arguments.dtype, "weights": weights, "mode": arguments.peer_mode}
-        built = {name: workers[name].ask("build", **request) for name in order(workers)}
-    result: dict[str, Any] = {"built": built["qallegro"]}
+        request = {"case": case, "size": size, "dtype": arguments.dtype, "weights": weights}
+        modes = {name: arguments.peer_mode if name == "peer" else name for name in workers}
+        built = {name: workers[name].ask("build", **request, mode=modes[name]) for name in order(workers)}
+    first = built[arguments.engines[0]]
+    result: dict[str, Any] = {"built": first}
+    if any(other != first for other in built.values()):
+        raise SystemExit(f"all sides must have the same weights, edges and atoms, got {built}")
     if "peer" in workers:
-        if built["peer"] != built["qallegro"]:
-            raise SystemExit(f"both sides must have the same weights, edges and atoms, got {built}")
-        result["deviation"] = deviation(workers, arguments.dtype)
+        result["deviation"] = {engine: deviation(workers, engine, arguments.dtype) for engine in arguments.engines}
     for worker in workers.values():
         worker.ask("steps", count=arguments.warmup)
     seconds: dict[str, list[float]] = {name: [] for name in workers}
+    memory: dict[str, int] = {}
     for turn in range(arguments.turns):
         names = order(workers)
         for name in names if turn % 2 else reversed(names):
-            seconds[name].append(min(workers[name].ask("steps", count=arguments.steps)["seconds"]))
-    return result | summarise(seconds, built["qallegro"]["edges"])
+            answer = workers[name].ask("steps", count=arguments.steps)
+            seconds[name].append(min(answer["seconds"]))
+            memory[name] = answer["peak_memory_bytes"]
+    return result | {"peak_memory_bytes": memory} | summarise(seconds, first["edges"])
 
 
 def order(workers: dict[str, Worker]) -> list[str]:
-    return [name for name in ("peer", "qallegro") if name in workers]
+    return [name for name in ("peer", "native", "torch") if name in workers]
 
 
-def deviation(workers: dict[str, Worker], dtype: str) -> dict[str, float]:
-    """Largest difference between the sides on the batch, before any step. Stops the run if they do not compute the same function."""
-    answers = {name: worker.ask("predict") for name, worker in workers.items()}
+def deviation(workers: dict[str, Worker], engine: str, dtype: str) -> dict[str, float]:
+    """Largest difference from the peer on the batch, before any step. Stops the run if they do not compute the same function."""
+    answers = {name: workers[name].ask("predict") for name in ("peer", engine)}
     found = {
-        what: float(np.abs(np.array(answers["peer"][what]) - np.array(answers["qallegro"][what])).max()) for what in ("energies", "forces")
+        what: float(np.abs(np.array(answers["peer"][what]) - np.array(answers[engine][what])).max()) for what in ("energies", "forces")
     }
     if not found["forces"] < FORCE_TOLERANCE[dtype]:
         raise SystemExit(f"forces of both sides must agree within {FORCE_TOLERANCE[dtype]} eV/Å with copied weights, got {found['forces']}")

@@ -14,6 +14,7 @@ from qallegro.data.neighbors import neighbor_table
 from qallegro.data.sample import collate, make_sample
 from qallegro.export.peer_weights import config_from_peer, potential_from_peer
 from qallegro.model.build import build_potential
+from qallegro.native.engine import choose_engine
 from worker import serve
 
 
@@ -49,10 +50,11 @@ class QAllegroSide:
             edges += int(table.counts.sum())
             samples.append(make_sample(frame, type_of, table, R_MAX))
         self.batch = collate(samples)
+        self.engine_predict = choose_engine(self.potential, mode, "cpu")[1]
         return {"weights": sum(p.numel() for p in self.parameters()), "edges": edges, "atoms": len(self.batch.types)}
 
     def predict(self) -> tuple[Tensor, Tensor]:
-        prediction = self.potential.predict(self.batch, training=True)
+        prediction = self.engine_predict(self.batch, True, True)
         return prediction.energy, prediction.forces
 
     def parameters(self) -> list[Tensor]:

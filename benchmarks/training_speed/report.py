@@ -9,7 +9,7 @@ import numpy as np
 
 
 def summarise(seconds: dict[str, list[float]], edges: int) -> dict[str, Any]:
-    """Medians over turns, edges a second, and the ratio peer / qallegro with the quartiles of its values turn by turn."""
+    """Medians over turns, edges a second, and the ratio of the other sides to the first with the quartiles of its values turn by turn."""
     result: dict[str, Any] = {}
     for name, values in seconds.items():
         median = float(np.median(values))
@@ -19,10 +19,11 @@ def summarise(seconds: dict[str, list[float]], edges: int) -> dict[str, Any]:
             "edges_per_second": edges / median,
             "seconds": values,
         }
-    if "peer" in seconds:
-        by_turn = np.array(seconds["peer"]) / np.array(seconds["qallegro"])
-        result["ratio"] = {
-            "of_medians": result["peer"]["median_seconds"] / result["qallegro"]["median_seconds"],
+    first, *others = seconds
+    for other in others:
+        by_turn = np.array(seconds[other]) / np.array(seconds[first])
+        result.setdefault("ratios", {})[other] = {
+            "of_medians": result[other]["median_seconds"] / result[first]["median_seconds"],
             "quartiles_by_turn": [float(q) for q in np.quantile(by_turn, [0.25, 0.75])],
             "range_by_turn": [float(by_turn.min()), float(by_turn.max())],
         }
@@ -47,26 +48,48 @@ def markdown(record: dict[str, Any]) -> str:
         "",
         f"{here['processor']}, {here['cores']} cores, load average {here['load_average'][0]:.2f} at the start, {record['date']}. "
         f"{settings['dtype']} networks. {settings['turns']} turns, the sides one after the other, {settings['steps']} steps a turn of "
-        "which the fastest counts; medians over turns, quartiles in brackets. Ratio: time of the peer over time of qallegro.",
+        "which the fastest counts; medians over turns, quartiles in brackets. Ratio: time of a side over that of the first.",
         "",
         "; ".join(f"{side}: " + ", ".join(f"{k} {v}" for k, v in versions.items()) for side, versions in record["versions"].items()),
         "",
     ]
     if record["peer_missing"]:
         lines += [f"The peer was not measured: {record['peer_missing']}", ""]
+    sides = [*settings["engines"], "peer"]
+    names = {"native": "qallegro native", "torch": "qallegro torch", "peer": "peer"}
     lines += [
-        "| threads | case | size | weights | edges | qallegro (ms) | peer (ms) | ratio | qallegro (edges/s) | deviation of forces (eV/Å) |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| threads | case | size | weights | edges | "
+        + " | ".join(f"{names[side]} (ms)" for side in sides)
+        + " | "
+        + " | ".join(f"{names[side]} / {names[sides[0]]}" for side in sides[1:])
+        + " | µs an edge | deviation of forces (eV/Å) | peak memory (MB) |",
+        "|" + "---|" * (8 + 2 * len(sides) - 1),
     ]
     for run in record["runs"]:
-        built, ratio = run["built"], run.get("ratio")
-        lines.append(
-            f"| {run['threads']} | {run['case']} | {run['size']} | {built['weights']:,} | {built['edges']:,} | {_ms(run['qallegro'])} "
-            f"| {_ms(run['peer']) if 'peer' in run else '-'} "
-            f"| {'{:.2f} ({:.2f} to {:.2f})'.format(ratio['of_medians'], *ratio['quartiles_by_turn']) if ratio else '-'} "
-            f"| {run['qallegro']['edges_per_second']:,.0f} | {'{:.1e}'.format(run['deviation']['forces']) if 'deviation' in run else '-'} |"
-        )
-    return "\n".join(lines) + "\n"
+        built, ratios = run["built"], run.get("ratios", {})
+        cells = [str(run["threads"]), run["case"], run["size"], f"{built['weights']:,}", f"{built['edges']:,}"]
+        cells += [_ms(run[side]) if side in run else "-" for side in sides]
+        cells += [_ratio(ratios[side]) if side in ratios else "-" for side in sides[1:]]
+        cells += [f"{1e6 * run[sides[0]]['median_seconds'] / built['edges']:.2f}"]
+        cells += [", ".join(f"{found['forces']:.1e}" for found in run["deviation"].values()) if "deviation" in run else "-"]
+        cells += [", ".join(f"{run['peak_memory_bytes'][side] / 1e6:.0f}" for side in sides if side in run["peak_memory_bytes"])]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n\n" + _threads(record["runs"], sides[0])
+
+
+def _threads(runs: list[dict[str, Any]], side: str) -> str:
+    """What more threads gave the first side."""
+    alone = {(run["case"], run["size"]): run[side]["median_seconds"] for run in runs if run["threads"] == 1}
+    found = [
+        f"{run['case']} {run['size']} {alone[run['case'], run['size']] / run[side]['median_seconds']:.2f}"
+        for run in runs
+        if run["threads"] == 2 and (run["case"], run["size"]) in alone
+    ]
+    return f"Two threads against one, {side}: {', '.join(found)}\n" if found else ""
+
+
+def _ratio(ratio: dict[str, Any]) -> str:
+    return "{:.2f} ({:.2f} to {:.2f})".format(ratio["of_medians"], *ratio["quartiles_by_turn"])
 
 
 def _ms(side: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import sys
 import time
 import traceback
@@ -18,7 +19,7 @@ class Side(Protocol):
     def versions(self) -> dict[str, str]: ...
 
     def build(self, case: str, size: str, dtype: str, weights: str, mode: str) -> dict[str, Any]:
-        """Make model and batch; `weights` is a file that the peer writes and qallegro reads, `mode` is how the peer runs its model.
+        """Make model and batch; `weights` is a file that the peer writes and qallegro reads, `mode` is how the side runs its model.
 
         Returns counts of weights, edges and atoms.
         """
@@ -53,10 +54,15 @@ def serve(make_side: Callable[[], Side]) -> None:
                 energies, forces = side.predict()
                 answer = {"energies": energies.detach().tolist(), "forces": forces.detach().tolist()}
             else:
-                answer = {"seconds": [step(side, optimizer) for _ in range(command["count"])]}
+                answer = {"seconds": [step(side, optimizer) for _ in range(command["count"])], "peak_memory_bytes": peak_memory()}
         except Exception:  # the other end shows it and stops
             answer = {"error": traceback.format_exc()}
         print(json.dumps(answer), file=answers, flush=True)
+
+
+def peak_memory() -> int:
+    """The most memory that this process has had so far, libraries and all."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def step(side: Side, optimizer: torch.optim.Optimizer) -> float:

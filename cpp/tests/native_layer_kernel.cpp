@@ -35,8 +35,8 @@ double evaluate(const PeriodicLayer &layer, const LayerArrays &arrays, int repea
   }
   const double start = now();
   for (int k = 0; k < repeats; ++k) {
-    kernel.forward(x.data(), out.data(), kept.data(), lanes);
-    kernel.adjoint(x.data(), kept.data(), g_out.data(), g_x.data(), lanes);
+    kernel.template forward<Values<Real>>(x.data(), out.data(), kept.data(), lanes);
+    kernel.template adjoint<Values<Real>>(x.data(), kept.data(), g_out.data(), g_x.data(), lanes);
   }
   const double seconds = now() - start;
   for (std::int64_t e = 0; e < arrays.edges; ++e) {

@@ -10,11 +10,13 @@ namespace qallegro::native {
 namespace {
 
 using Maker = Kernel *(const Plan &, const RadialTable *, bool, int, int);
+using TrainingMaker = TrainingKernel *(const Plan &, bool, int, bool);
 
 struct Isa {
   const char *name;
   bool (*present)();
   Maker *make;
+  TrainingMaker *make_training;
 };
 
 #if defined(QALLEGRO_X86_KERNELS)
@@ -29,15 +31,16 @@ bool always() { return true; }
 // The best one first.
 constexpr Isa isas[] = {
 #if defined(QALLEGRO_X86_KERNELS)
-    {"avx512", has_avx512, avx512::make_kernel},
-    {"avx2", has_avx2, avx2::make_kernel},
+    {"avx512", has_avx512, avx512::make_kernel, avx512::make_training_kernel},
+    {"avx2", has_avx2, avx2::make_kernel, avx2::make_training_kernel},
 #endif
-    {"plain", always, plain::make_kernel},
+    {"plain", always, plain::make_kernel, plain::make_training_kernel},
 };
 
 }  // namespace
 
 Kernel::~Kernel() = default;
+TrainingKernel::~TrainingKernel() = default;
 
 std::string instruction_set() {
   const char *given = std::getenv("QALLEGRO_ISA");
@@ -55,6 +58,12 @@ std::string instruction_set() {
 std::unique_ptr<Kernel> make_kernel(const std::string &isa, const Plan &plan, const RadialTable *table, bool single, int threads, int sampling) {
   for (const Isa &known : isas)
     if (isa == known.name) return std::unique_ptr<Kernel>(known.make(plan, table, single, threads, sampling));
+  throw Error("`QALLEGRO_ISA` is `" + isa + "`, which this build does not have");
+}
+
+std::unique_ptr<TrainingKernel> make_training_kernel(const std::string &isa, const Plan &plan, bool single, int threads, bool train_frequencies) {
+  for (const Isa &known : isas)
+    if (isa == known.name) return std::unique_ptr<TrainingKernel>(known.make_training(plan, single, threads, train_frequencies));
   throw Error("`QALLEGRO_ISA` is `" + isa + "`, which this build does not have");
 }
 

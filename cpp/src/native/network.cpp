@@ -169,6 +169,7 @@ class Reader {
 
   void read_head(Network &network) const {
     const auto variant = model_.at("variant").get<std::string>();
+    const bool only_features = record_.value("ends_at", "") == "features";
     const int scalars = network.features * (static_cast<int>(network.layers.size()) + 1);
     const Json &readout = model_.at("readout_mlp");
     const auto final_stages = [&](std::vector<Stage> &stages, int width) {
@@ -194,12 +195,15 @@ class Reader {
       final_stages(network.stages, widths[1]);
     } else if (variant == "allegro_qdi" || variant == "allegro_rff") {
       const Json &config = model_.at(variant == "allegro_qdi" ? "qdi" : "random_fourier");
-      network.periodic = read_periodic_layer(record_, weights_);
-      const int in = network.periodic->num_features, out = network.periodic->num_outputs, width = integer(config, "width", 1, most_features);
+      if (!only_features) network.periodic = read_periodic_layer(record_, weights_);
+      const int in = only_features ? static_cast<int>(weights_.get("readout.feature_scale").size(0)) : network.periodic->num_features;
+      const int width = integer(config, "width", 1, most_features);
       network.head = linear("readout.project.weight", scalars, in, 1.0, normalize_);
       const Tensor &scale = weights_.get("readout.feature_scale", {in});
       for (int i = 0; i < scalars; ++i)
         for (int f = 0; f < in; ++f) network.head(i, f) *= scale.values[f];
+      if (only_features) return;
+      const int out = network.periodic->num_outputs;
       network.stages.push_back({Stage::Kind::pi_tanh, Activation::identity, {}});
       network.stages.push_back({Stage::Kind::periodic, Activation::identity, {}});
       network.stages.push_back({Stage::Kind::linear, Activation::identity, linear("readout.expand.weight", out, width, 1.0, normalize_)});

@@ -18,6 +18,7 @@ def evaluate(
     energy_unit: Annotated[str | None, typer.Option(help="eV, meV, kcal/mol, kJ/mol, Hartree, Rydberg")] = None,
     length_unit: Annotated[str | None, typer.Option(help="angstrom, bohr, nm")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    engine: Annotated[str, typer.Option(help="of a checkpoint auto, native or torch; of an exported file one of the runtime's")] = "auto",
 ) -> None:
     """Errors of a model on reference data: energies per atom, forces (also by species), stress."""
     import json
@@ -42,7 +43,7 @@ def evaluate(
     except pydantic.ValidationError as error:
         raise ConfigError("; ".join(explain(error, Units, ()))) from error
     console = Console()
-    predictor = open_predictor(file, device)
+    predictor = open_predictor(file, device, engine)
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("evaluating", total=None)
         result = evaluate_file(

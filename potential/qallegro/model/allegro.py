@@ -202,7 +202,11 @@ class Allegro(nn.Module):
                 z, w_environment = torch.split(z, [self.features, self.channels * self.degrees], 1)
             scalars.append(z)
 
-        edge_energy = self.readout(scalars).view(n, k)
+        return self.sum_of_edges(center_types, self.readout(scalars).view(n, k))
+
+    def sum_of_edges(self, center_types: Tensor, edge_energy: Tensor) -> Tensor:
+        """Per-atom energies (N,) float64 in eV of edge energies (N, K)."""
+        norm = self.environment_norm[center_types].to(self.dtype)
         per_atom_energy = (edge_energy.sum(1) * norm * math.sqrt(0.5)).to(torch.float64)
         return self.shifts[center_types] + self.scales[center_types] * per_atom_energy
 

@@ -55,6 +55,20 @@ def forces_of(gradients: Tensor, neighbors: Tensor) -> Tensor:
     return gradients.sum(1).index_add(0, neighbors.flatten(), gradients.flatten(0, 1), alpha=-1.0)
 
 
+def predict_from(batch: Batch, per_atom_energy: Tensor, gradients: Tensor | None) -> Prediction:
+    """Sums over frames and atoms of per-atom energies (N,) and edge gradients (N, K, 3), which may be missing."""
+    n_frames = batch.n_atoms.shape[0]
+    if gradients is not None:
+        atom_forces = forces_of(gradients, batch.neighbors)
+        per_atom = -torch.einsum("nka,nkb->nab", batch.edge_vectors, gradients)
+        virial = per_atom.new_zeros(n_frames, 3, 3).index_add(0, batch.frame, per_atom)
+    else:
+        atom_forces = torch.full_like(batch.forces, torch.nan)
+        virial = torch.full_like(batch.stress, torch.nan)
+    energy = per_atom_energy.new_zeros(n_frames).index_add(0, batch.frame, per_atom_energy)
+    return Prediction(energy, per_atom_energy, atom_forces, virial)
+
+
 class Potential(nn.Module):
     """A model with its hyperparameters.
 
@@ -78,16 +92,10 @@ class Potential(nn.Module):
             forces: False skips the derivative (sets with energies only).
         """
         neighbor_types = batch.types[batch.neighbors]
-        n_frames = batch.n_atoms.shape[0]
+        gradients: Tensor | None = None
         if forces:
             per_atom_energy, gradients = EdgeGradients(self.network, training)(batch.types, neighbor_types, batch.edge_vectors)
-            atom_forces = forces_of(gradients, batch.neighbors)
-            per_atom = -torch.einsum("nka,nkb->nab", batch.edge_vectors, gradients)
-            virial = per_atom.new_zeros(n_frames, 3, 3).index_add(0, batch.frame, per_atom)
         else:
             per_atom_energy = self.network(batch.types, neighbor_types, batch.edge_vectors)
-            atom_forces = torch.full_like(batch.forces, torch.nan)
-            virial = torch.full_like(batch.stress, torch.nan)
-        energy = per_atom_energy.new_zeros(n_frames).index_add(0, batch.frame, per_atom_energy)
-        result = Prediction(energy, per_atom_energy, atom_forces, virial)
+        result = predict_from(batch, per_atom_energy, gradients)
         return result if training else Prediction(*(t.detach() for t in result))

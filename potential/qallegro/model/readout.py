@@ -49,7 +49,11 @@ class PeriodicHead(nn.Module):
 
     def forward(self, scalars: list[Tensor]) -> Tensor:
         """Scalars [s_0 .. s_L], each (E, S), to (E, 1)."""
-        y = self.expand([self.layer(self.features(scalars))])
+        return self.from_features(self.features(scalars))
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """Angles (E, num_features) in rad to (E, 1)."""
+        y = self.expand([self.layer(features)])
         return self.final([activate(y, self.nonlinearity)])
 
 

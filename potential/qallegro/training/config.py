@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from qallegro.data.config import DataConfig, Strict
+from qallegro.native.engine import EngineName
 
 
 def _is_weight(value: float | str) -> float | str:
@@ -90,6 +91,7 @@ class EarlyStopping(Strict):
 class TrainingConfig(Strict):
     """How to train."""
 
+    engine: EngineName = Field("auto", description="native: kernels in C++, on the CPU; torch; auto: native where it can")
     batch_size: int = Field(5, ge=1, description="frames in a step, over all devices together")
     max_epochs: int = Field(1000, ge=1, description="passes over the training set")
     max_steps: int | None = Field(None, ge=1, description="stop after this many steps")

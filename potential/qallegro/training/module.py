@@ -11,6 +11,7 @@ from torch import Tensor
 from qallegro.data.batch import Batch
 from qallegro.errors import TrainingError
 from qallegro.model.potential import Potential
+from qallegro.native.engine import Predict
 from qallegro.training.clock import Clock
 from qallegro.training.config import TrainingConfig
 from qallegro.training.ema import WeightAverage
@@ -31,13 +32,21 @@ class TrainingModule(L.LightningModule):
         quantities: labels that the training set has and that are wanted.
         total_steps: steps at the end of the run if nothing stops it earlier.
         save_best: called with the epoch while the potential holds the averaged weights of the best validation so far.
+        predict: the potential's predictions by another engine, with the weights it has at each call.
     """
 
     def __init__(
-        self, potential: Potential, config: TrainingConfig, quantities: list[str], total_steps: int, save_best: Callable[[int], None]
+        self,
+        potential: Potential,
+        config: TrainingConfig,
+        quantities: list[str],
+        total_steps: int,
+        save_best: Callable[[int], None],
+        predict: Predict | None = None,
     ) -> None:
         super().__init__()
         self.potential = potential
+        self._predict = predict or potential.predict
         self.config = config
         self.loss = LossFunction.from_config(config.loss, quantities)
         self.rate = LearningRate(config.schedule, total_steps)
@@ -104,7 +113,7 @@ class TrainingModule(L.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch, with means taken over the batch of all processes."""
         self._check_finite()
-        prediction = self.potential.predict(batch, training=True, forces=self.loss.needs_forces)
+        prediction = self._predict(batch, True, self.loss.needs_forces)
         errors = residuals(prediction, batch)
         sums, counts = self.loss.sums(errors), errors.counts
         self._sums += torch.stack([sums.detach(), _absolute(errors), counts])
@@ -147,7 +156,7 @@ class TrainingModule(L.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add up the errors of one batch."""
-        prediction = self.potential.predict(batch, forces=self.loss.needs_forces)
+        prediction = self._predict(batch, False, self.loss.needs_forces)
         errors = residuals(prediction, batch)
         self._loss_sums += torch.stack([self.loss.sums(errors), errors.counts])
         self._errors.add(prediction, batch)

@@ -3,7 +3,7 @@
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from qallegro.data.batch import Batch
 from qallegro.errors import ConfigError, ModelError
 from qallegro.model.checkpoint import load_model
 from qallegro.model.potential import Potential, Prediction
+from qallegro.native.engine import EngineName, choose_engine
 
 
 class Predictor(NamedTuple):
@@ -28,34 +29,42 @@ class Predictor(NamedTuple):
         return float(self.cutoffs.max())
 
 
-def open_predictor(path: str | Path, device: str = "cpu") -> Predictor:
+def open_predictor(path: str | Path, device: str = "cpu", engine: str = "auto") -> Predictor:
     """Open `model.pth` or an exported file.
 
     Args:
         path: the file.
         device: "cpu", "cuda" or "cuda:1".
+        engine: of a checkpoint "native" or "torch", of an exported file one of the runtime's; "auto" for the fastest.
 
     Raises:
-        ModelError: the file is missing or neither of the two.
-        ConfigError: the device is not there.
+        ModelError: the file is missing or neither of the two, or does not run with the engine.
+        ConfigError: the device is not there, or there is no such engine for a checkpoint.
     """
     path = Path(path)
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise ConfigError(f"`device` must be present on this machine, got {device!r} without CUDA; use cpu")
     if _is_exported(path):
-        return _exported(path, device)
+        return _exported(path, device, engine)
     potential, _ = load_model(path)
-    return from_potential(potential.to(device), device, f"{path} (checkpoint, {potential.config.dtype}, {device})")
+    return from_potential(potential.to(device), device, f"{path} (checkpoint, {potential.config.dtype}, {device})", engine)
 
 
-def from_potential(potential: Potential, device: str | torch.device = "cpu", description: str = "") -> Predictor:
-    """A potential in memory; its weights are left alone."""
+def from_potential(potential: Potential, device: str | torch.device = "cpu", description: str = "", engine: str = "auto") -> Predictor:
+    """A potential in memory; its weights are left alone.
+
+    Raises:
+        ConfigError: there is no such engine, or it cannot serve.
+    """
     target = torch.device(device)
+    if engine not in get_args(EngineName):
+        raise ConfigError(f"`engine` of a checkpoint must be one of {', '.join(get_args(EngineName))}, got {engine!r}")
+    name, predict_on_target = choose_engine(potential, engine, target)
 
     def predict(batch: Batch) -> Prediction:
-        return Prediction(*(t.cpu() for t in potential.predict(batch.to(target))))
+        return Prediction(*(t.cpu() for t in predict_on_target(batch.to(target), False, True)))
 
-    return Predictor(predict, potential.config.atom_types, np.array(potential.config.cutoffs()), description)
+    return Predictor(predict, potential.config.atom_types, np.array(potential.config.cutoffs()), f"{description}, engine {name}")
 
 
 def open_checkpoint(path: str | Path, purpose: str) -> Potential:
@@ -80,7 +89,7 @@ def _is_exported(path: Path) -> bool:
         return any(name.endswith("/extra/qallegro.json") for name in archive.namelist())
 
 
-def _exported(path: Path, device: str) -> Predictor:
+def _exported(path: Path, device: str, engine: str) -> Predictor:
     try:
         from qallegro_ase import _runtime
     except ImportError as error:
@@ -89,7 +98,7 @@ def _exported(path: Path, device: str) -> Predictor:
             f"extension, or evaluate the checkpoint that `{path}` was made from"
         ) from error
     try:
-        runtime = _runtime.Potential(str(path), device=device, threads=torch.get_num_threads())
+        runtime = _runtime.Potential(str(path), engine=engine, device=device, threads=torch.get_num_threads())
     except _runtime.Error as error:
         raise ModelError(str(error)) from error
     record = runtime.record

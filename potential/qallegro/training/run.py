@@ -19,6 +19,7 @@ from qallegro.model.build import build_potential
 from qallegro.model.checkpoint import load_model, save_model
 from qallegro.model.config import ModelConfig
 from qallegro.model.potential import Potential
+from qallegro.native.engine import Predict, choose_engine
 from qallegro.training.callbacks import EpochReport, LastCheckpoint, Reporter
 from qallegro.training.config import RunConfig
 from qallegro.training.evaluate import evaluate_samples
@@ -85,10 +86,11 @@ def train(config: RunConfig, folder: str | Path, resume: bool = False, console: 
     callbacks = [EpochReport(reporters), LastCheckpoint(run.checkpoint, config.training.checkpoint_every_steps)]
     trainer = _trainer(config, callbacks)
     loaders = _loaders(config, data, trainer)
-    module = _module(config, run, data, potential, provenance)
+    engine, predict = choose_engine(potential, config.training.engine, trainer.strategy.root_device)
+    module = _module(config, run, data, potential, provenance, predict)
     if first:
         write_start(run, resolved, data, provenance)
-        _describe(console, run, data, potential)
+        _describe(console, run, data, potential, engine)
         _add_reporters(config, run, module, trainer, reporters, console, step_of(checkpoint))
     try:
         trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
@@ -133,7 +135,9 @@ def resolve_model(config: RunConfig, data: ReferenceData) -> ModelConfig:
         raise ConfigError("`model` must fit the data:\n" + "\n".join(f"  {p}" for p in explain(error, ModelConfig, ("model",)))) from error
 
 
-def _module(config: RunConfig, run: RunFolder, data: ReferenceData, potential: Potential, provenance: dict[str, Any]) -> TrainingModule:
+def _module(
+    config: RunConfig, run: RunFolder, data: ReferenceData, potential: Potential, provenance: dict[str, Any], predict: Predict
+) -> TrainingModule:
     training = config.training
     steps_per_epoch = -(-len(data.samples["train"]) // training.batch_size)
     total_steps = min(training.max_epochs * steps_per_epoch, training.max_steps or training.max_epochs * steps_per_epoch)
@@ -142,7 +146,7 @@ def _module(config: RunConfig, run: RunFolder, data: ReferenceData, potential: P
         if rank_zero_only.rank == 0:
             save_model(run.model, potential, provenance | {"epoch": epoch, "sample_frames": data.sample_frames})
 
-    return TrainingModule(potential, training, data.quantities, total_steps, save_best)
+    return TrainingModule(potential, training, data.quantities, total_steps, save_best, predict)
 
 
 def _trainer(config: RunConfig, callbacks: list[L.Callback]) -> L.Trainer:
@@ -209,7 +213,7 @@ def _finish(run: RunFolder, data: ReferenceData, module: TrainingModule, console
     from qallegro.training.report import error_table
 
     potential, provenance = load_model(run.model)
-    predictor = from_potential(potential.to(module.device), module.device)
+    predictor = from_potential(potential.to(module.device), module.device, engine=module.config.engine)
     metrics: dict[str, Any] = {"model": "model.pth", "epoch": provenance["epoch"], "steps": module.global_step}
     metrics["seconds"] = round(module.clock.elapsed, 1)
     with console.status("testing the best weights ..."):
@@ -228,7 +232,7 @@ def _finish(run: RunFolder, data: ReferenceData, module: TrainingModule, console
     return metrics
 
 
-def _describe(console: Console, run: RunFolder, data: ReferenceData, potential: Potential) -> None:
+def _describe(console: Console, run: RunFolder, data: ReferenceData, potential: Potential, engine: str) -> None:
     s, model = data.statistics, potential.config
     frames = ", ".join(f"{len(samples)} {subset}" for subset, samples in data.samples.items() if samples)
     console.print(f"run [bold]{run.path}[/]: {frames} frames; training on {', '.join(data.quantities)}", highlight=False)
@@ -239,7 +243,8 @@ def _describe(console: Console, run: RunFolder, data: ReferenceData, potential: 
         highlight=False,
     )
     weights = sum(p.numel() for p in potential.parameters() if p.requires_grad)
-    console.print(f"{weights:,} weights to train; edge readout: {potential.network.readout.description}", highlight=False)
+    readout = potential.network.readout.description
+    console.print(f"{weights:,} weights to train with engine {engine}; edge readout: {readout}", highlight=False)
 
 
 def _quiet_lightning() -> None:

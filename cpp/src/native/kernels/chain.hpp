@@ -1,8 +1,10 @@
 // Chains of activations and linear maps, and sources that feed rows of a block, forward and adjoint.
+//
+// Methods take the arithmetic A (arithmetic.hpp); `lanes` counts numbers in memory.
 #pragma once
 
 #include "native/kernels/activation.hpp"
-#include "native/kernels/gemm.hpp"
+#include "native/kernels/linear_map.hpp"
 
 namespace qallegro::native::QALLEGRO_ISA {
 
@@ -12,12 +14,9 @@ class SourceOps {
  public:
   explicit SourceOps(const std::vector<LinearOp> &ops) : count_(static_cast<int>(ops.size())), ops_(new Op[ops.size()]) {
     for (int k = 0; k < count_; ++k) {
-      const LinearOp &op = ops[k];
-      const Matrix &w = op.weights;
-      ops_[k].target = op.target;
-      ops_[k].add = op.add;
-      ops_[k].forward = Packed<Real>(w.values.data(), w.in, w.out, w.out, false);
-      ops_[k].adjoint = Packed<Real>(w.values.data(), w.in, w.out, w.out, true);
+      ops_[k].target = ops[k].target;
+      ops_[k].add = ops[k].add;
+      ops_[k].map = LinearMap<Real>(ops[k].weights);
     }
   }
   ~SourceOps() { delete[] ops_; }
@@ -25,20 +24,30 @@ class SourceOps {
   SourceOps &operator=(const SourceOps &) = delete;
 
   void forward(const Real *source, Real *rows, std::int64_t lanes) const {
-    for (int k = 0; k < count_; ++k) multiply<Real>(ops_[k].forward, source, rows + ops_[k].target * lanes, lanes, lanes, ops_[k].add);
+    for (int k = 0; k < count_; ++k) multiply<Real>(ops_[k].map.forward, source, rows + ops_[k].target * lanes, lanes, lanes, ops_[k].add);
   }
 
   /// Sets the gradient of the source (`size` rows) from those of the rows.
-  void adjoint(const Real *g_rows, Real *g_source, int size, std::int64_t lanes) const {
+  template <class A>
+  void adjoint(const Real *g_rows, const Real *source, Real *g_source, int size, std::int64_t lanes, const GradientSink<Real> &sink) const {
     if (count_ == 0) std::memset(g_source, 0, sizeof(Real) * size * lanes);
-    for (int k = 0; k < count_; ++k) multiply<Real>(ops_[k].adjoint, g_rows + ops_[k].target * lanes, g_source, lanes, lanes, k > 0);
+    for (int k = 0; k < count_; ++k) {
+      const Real *g = g_rows + ops_[k].target * lanes;
+      ops_[k].map.template add_gradient<A>(sink, source, g, lanes);
+      multiply<Real>(ops_[k].map.adjoint, g, g_source, lanes, lanes, k > 0);
+    }
+  }
+
+  template <class Visit>
+  void visit(Visit &&visit) {
+    for (int k = 0; k < count_; ++k) visit(ops_[k].map);
   }
 
  private:
   struct Op {
     int target = 0;
     bool add = false;
-    Packed<Real> forward, adjoint;
+    LinearMap<Real> map;
   };
   int count_;
   Op *ops_;
@@ -54,7 +63,8 @@ class ChainKernel {
     widest_ = input_;
     for (int k = 0; k < depth_; ++k) {
       const Matrix &w = chain.hidden[k];
-      maps_[k] = {Packed<Real>(w.values.data(), w.in, w.out, w.out, false), Packed<Real>(w.values.data(), w.in, w.out, w.out, true), rows};
+      maps_[k].map = LinearMap<Real>(w);
+      maps_[k].row = rows;
       rows += 2 * w.out;
       if (w.out > widest_) widest_ = w.out;
     }
@@ -66,40 +76,55 @@ class ChainKernel {
 
   /// Rows of `kept`: features after the first activation; then slopes and features of each later one.
   int kept_rows() const { return kept_rows_; }
-  int width_out() const { return depth_ == 0 ? input_ : maps_[depth_ - 1].forward.out(); }
+  int width_out() const { return depth_ == 0 ? input_ : maps_[depth_ - 1].map.out(); }
   int widest() const { return widest_; }
 
+  template <class A>
   const Real *forward(Real *input, Real *kept, std::int64_t lanes) const {
-    activate<Real>(activation_, input, kept, input_ * lanes);
-    const Real *features = kept;
+    activate<A>(activation_, input, kept, input_ * lanes);
     for (int k = 0; k < depth_; ++k) {
       const Map &map = maps_[k];
-      Real *slopes = kept + map.row * lanes, *out = slopes + map.forward.out() * lanes;
-      multiply<Real, false>(map.forward, features, slopes, lanes, lanes);
-      activate<Real>(activation_, slopes, out, map.forward.out() * lanes);
-      features = out;
+      Real *slopes = kept + map.row * lanes, *out = slopes + map.map.out() * lanes;
+      multiply<Real, false>(map.map.forward, features(kept, k, lanes), slopes, lanes, lanes);
+      activate<A>(activation_, slopes, out, map.map.out() * lanes);
     }
-    return features;
+    return features(kept, depth_, lanes);
   }
 
+  /// The last features after `forward`.
+  const Real *features(const Real *kept, std::int64_t lanes) const { return features(kept, depth_, lanes); }
+
   /// g: gradient of the last features, used up; g_input is set. `slopes`: the input rows after `forward`.
-  void adjoint(Real *g, Real *spare, const Real *slopes, const Real *kept, Real *g_input, std::int64_t lanes) const {
+  template <class A>
+  void adjoint(Real *g, Real *spare, const Real *slopes, const Real *kept, Real *g_input, std::int64_t lanes, const GradientSink<Real> &sink) const {
     for (int k = depth_ - 1; k >= 0; --k) {
       const Map &map = maps_[k];
-      multiply_by<Real>(g, kept + map.row * lanes, map.forward.out() * lanes);
-      multiply<Real, false>(map.adjoint, g, spare, lanes, lanes);
+      multiply_by<A>(g, kept + map.row * lanes, map.map.out() * lanes);
+      map.map.template add_gradient<A>(sink, features(kept, k, lanes), g, lanes);
+      multiply<Real, false>(map.map.adjoint, g, spare, lanes, lanes);
       Real *swap = g;
       g = spare;
       spare = swap;
     }
-    for (std::int64_t k = 0; k < input_ * lanes; k += width<Real>) store<Real>(g_input + k, load(g + k) * load(slopes + k));
+    for (std::int64_t k = 0; k < input_ * lanes; k += A::step) A::store(g_input + k, A::load(g + k) * A::load(slopes + k));
+  }
+
+  template <class Visit>
+  void visit(Visit &&visit) {
+    for (int k = 0; k < depth_; ++k) visit(maps_[k].map);
   }
 
  private:
   struct Map {
-    Packed<Real> forward, adjoint;
+    LinearMap<Real> map;
     int row = 0;
   };
+
+  // What goes into map k.
+  const Real *features(const Real *kept, int k, std::int64_t lanes) const {
+    return k == 0 ? kept : kept + (maps_[k - 1].row + maps_[k - 1].map.out()) * lanes;
+  }
+
   Activation activation_;
   int input_, depth_, kept_rows_ = 0, widest_ = 0;
   Map *maps_;

@@ -20,7 +20,15 @@ class Packed {
  public:
   Packed() = default;
   /// `w` row-major, element (i, o) at w[i * row_stride + o].
-  Packed(const double *w, int in, int out, std::int64_t row_stride, bool transposed) : in_(transposed ? out : in), out_(transposed ? in : out) {
+  template <class From>
+  Packed(const From *w, int in, int out, std::int64_t row_stride, bool transposed) {
+    assign(w, in, out, row_stride, transposed);
+  }
+
+  template <class From>
+  void assign(const From *w, int in, int out, std::int64_t row_stride, bool transposed) {
+    in_ = transposed ? out : in;
+    out_ = transposed ? in : out;
     const int panels = (out_ + panel - 1) / panel;
     Real *p = weights_.at_least(static_cast<std::size_t>(panels) * panel * (in_ > 0 ? in_ : 1));
     for (int o = 0; o < out_; ++o)

@@ -1,6 +1,7 @@
 // Edge vectors in lanes: distances and directions in float64, spherical harmonics in the network's precision, and the way back.
 #pragma once
 
+#include "native/kernels/arithmetic.hpp"
 #include "native/kernels/functions.hpp"
 #include "native/plan.hpp"
 
@@ -32,39 +33,42 @@ class Harmonics {
   Harmonics &operator=(const Harmonics &) = delete;
 
   /// y (D, lanes) from unit vectors u (3, lanes).
+  template <class A>
   void forward(const Real *u, Real *y, std::int64_t lanes) const {
-    for (std::int64_t v = 0; v < lanes; v += width<Real>) {
-      store<Real>(y + v, broadcast<Real>(1));
+    for (std::int64_t v = 0; v < lanes; v += A::step) {
+      A::store(y + v, A::constant(1));
       if (l_max_ > 0)
-        for (int a = 0; a < 3; ++a) store<Real>(y + (1 + a) * lanes + v, load(u + a * lanes + v) * root_three);
+        for (int a = 0; a < 3; ++a) A::store(y + (1 + a) * lanes + v, A::scaled(root_three, A::load(u + a * lanes + v)));
       for (int degree = 2; degree <= l_max_; ++degree) {
         const Entry *e = steps_[degree], *end = e + counts_[degree];
         while (e != end) {
           const std::int32_t upper = e->upper;
-          Vec<Real> total{};
-          for (; e != end && e->upper == upper; ++e) total += e->coefficient * load(y + e->lower * lanes + v) * load(u + e->axis * lanes + v);
-          store<Real>(y + upper * lanes + v, total);
+          typename A::Number total{};
+          for (; e != end && e->upper == upper; ++e)
+            total += A::scaled(e->coefficient, A::load(y + e->lower * lanes + v)) * A::load(u + e->axis * lanes + v);
+          A::store(y + upper * lanes + v, total);
         }
       }
     }
   }
 
   /// g_u (3, lanes) from g_y, which is used up.
+  template <class A>
   void adjoint(const Real *u, const Real *y, Real *g_y, Real *g_u, std::int64_t lanes) const {
-    for (std::int64_t v = 0; v < lanes; v += width<Real>) {
-      Vec<Real> g[3] = {};
+    for (std::int64_t v = 0; v < lanes; v += A::step) {
+      typename A::Number g[3] = {};
       for (int degree = l_max_; degree >= 2; --degree) {
         const Entry *e = steps_[degree], *end = e + counts_[degree];
         for (; e != end; ++e) {
-          const Vec<Real> common = e->coefficient * load(g_y + e->upper * lanes + v);
+          const auto common = A::scaled(e->coefficient, A::load(g_y + e->upper * lanes + v));
           Real *lower = g_y + e->lower * lanes + v;
-          store<Real>(lower, load(lower) + common * load(u + e->axis * lanes + v));
-          g[e->axis] += common * load(y + e->lower * lanes + v);
+          A::store(lower, A::load(lower) + common * A::load(u + e->axis * lanes + v));
+          g[e->axis] += common * A::load(y + e->lower * lanes + v);
         }
       }
       for (int a = 0; a < 3; ++a) {
-        if (l_max_ > 0) g[a] += load(g_y + (1 + a) * lanes + v) * root_three;
-        store<Real>(g_u + a * lanes + v, g[a]);
+        if (l_max_ > 0) g[a] += A::scaled(root_three, A::load(g_y + (1 + a) * lanes + v));
+        A::store(g_u + a * lanes + v, g[a]);
       }
     }
   }

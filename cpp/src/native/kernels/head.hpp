@@ -11,8 +11,9 @@ namespace qallegro::native::QALLEGRO_ISA {
 template <class Real>
 class HeadKernel {
  public:
-  explicit HeadKernel(const Plan &plan) : input_(plan.head_width), count_(static_cast<int>(plan.stages.size())), stages_(new StageKernel[plan.stages.size() + 1]) {
-    if (plan.periodic) periodic_ = new PeriodicKernel<Real>(*plan.periodic);
+  HeadKernel(const Plan &plan, bool training)
+      : input_(plan.head_width), count_(static_cast<int>(plan.stages.size())), stages_(new StageKernel[plan.stages.size() + 1]) {
+    if (plan.periodic) periodic_ = new PeriodicKernel<Real>(*plan.periodic, training);
     int width_now = widest_ = input_;
     for (int k = 0; k < count_; ++k) {
       const Stage &stage = plan.stages[k];
@@ -23,8 +24,7 @@ class HeadKernel {
       s.row = kept_rows_;
       switch (stage.kind) {
         case Stage::Kind::linear:
-          s.forward = Packed<Real>(stage.linear.values.data(), stage.linear.in, stage.linear.out, stage.linear.out, false);
-          s.adjoint = Packed<Real>(stage.linear.values.data(), stage.linear.in, stage.linear.out, stage.linear.out, true);
+          s.map = LinearMap<Real>(stage.linear);
           width_now = stage.linear.out;
           break;
         case Stage::Kind::periodic:
@@ -51,6 +51,7 @@ class HeadKernel {
   int widest() const { return widest_; }
 
   /// The row of energies. Inputs of activations end up holding slopes.
+  template <class A>
   const Real *forward(Real *input, Real *kept, std::int64_t lanes, StageClock &clock) const {
     Real *x = input;
     for (int k = 0; k < count_; ++k) {
@@ -58,21 +59,17 @@ class HeadKernel {
       Real *out = kept + s.row * lanes;
       switch (s.kind) {
         case Stage::Kind::linear:
-          multiply<Real, false>(s.forward, x, out, lanes, lanes);
+          multiply<Real, false>(s.map.forward, x, out, lanes, lanes);
           break;
         case Stage::Kind::activation:
-          activate<Real>(s.activation, x, out, s.in * lanes);
+          activate<A>(s.activation, x, out, s.in * lanes);
           break;
         case Stage::Kind::pi_tanh:
-          for (std::int64_t i = 0; i < s.in * lanes; i += width<Real>) {
-            const Vec<Real> t = tanh<Real>(load(x + i));
-            store<Real>(out + i, t * pi);
-            store<Real>(x + i, (Real(1) - t * t) * pi);
-          }
+          apply<A>(x, out, s.in * lanes, [](Vec<Real> v) __attribute__((always_inline)) { return pi_tanh<Real>(v); });
           break;
         case Stage::Kind::periodic:
           clock.ends(KernelStage::head);
-          periodic_->forward(x, out, out + s.out * lanes, lanes);
+          periodic_->template forward<A>(x, out, out + s.out * lanes, lanes);
           clock.ends(KernelStage::surrogate);
           break;
       }
@@ -82,21 +79,24 @@ class HeadKernel {
   }
 
   /// g: the gradient of the energies in its first row, used up like `spare`; g_input is set.
-  void adjoint(Real *g, Real *spare, const Real *input, Real *kept, Real *g_input, std::int64_t lanes, StageClock &clock) const {
+  template <class A>
+  void adjoint(Real *g, Real *spare, const Real *input, Real *kept, Real *g_input, std::int64_t lanes, StageClock &clock,
+               const GradientSink<Real> &sink) const {
     for (int k = count_ - 1; k >= 0; --k) {
       const StageKernel &s = stages_[k];
       const Real *x = k == 0 ? input : kept + stages_[k - 1].row * lanes;
       switch (s.kind) {
         case Stage::Kind::linear:
-          multiply<Real, false>(s.adjoint, g, spare, lanes, lanes);
+          s.map.template add_gradient<A>(sink, x, g, lanes);
+          multiply<Real, false>(s.map.adjoint, g, spare, lanes, lanes);
           break;
         case Stage::Kind::activation:
         case Stage::Kind::pi_tanh:
-          multiply_by<Real>(g, x, s.in * lanes);
+          multiply_by<A>(g, x, s.in * lanes);
           continue;
         case Stage::Kind::periodic:
           clock.ends(KernelStage::head_adjoint);
-          periodic_->adjoint(x, kept + (s.row + s.out) * lanes, g, spare, lanes);
+          periodic_->template adjoint<A>(x, kept + (s.row + s.out) * lanes, g, spare, lanes, sink);
           clock.ends(KernelStage::surrogate_adjoint);
           break;
       }
@@ -107,14 +107,21 @@ class HeadKernel {
     std::memcpy(g_input, g, sizeof(Real) * input_ * lanes);
   }
 
+  template <class Visit>
+  void visit(Visit &&visit) {
+    for (int k = 0; k < count_; ++k) {
+      if (stages_[k].kind == Stage::Kind::linear) visit(stages_[k].map);
+      if (stages_[k].kind == Stage::Kind::periodic) periodic_->visit(visit);
+    }
+  }
+
  private:
   struct StageKernel {
     Stage::Kind kind = Stage::Kind::linear;
     Activation activation = Activation::identity;
     int in = 0, out = 0, row = 0;
-    Packed<Real> forward, adjoint;
+    LinearMap<Real> map;
   };
-  static constexpr Real pi = Real(3.14159265358979323846);
 
   int input_, count_, kept_rows_ = 0, widest_ = 0;
   StageKernel *stages_;

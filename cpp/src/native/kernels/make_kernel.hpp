@@ -2,12 +2,14 @@
 #pragma once
 
 #include "native/kernel.hpp"
+#include "native/training_kernel.hpp"
 
 namespace qallegro::native {
 
-#define QALLEGRO_DECLARE_MAKER(isa)                                                               \
-  namespace isa {                                                                                 \
-  Kernel *make_kernel(const Plan &plan, const RadialTable *table, bool single, int threads, int sampling);      \
+#define QALLEGRO_DECLARE_MAKER(isa)                                                                           \
+  namespace isa {                                                                                             \
+  Kernel *make_kernel(const Plan &plan, const RadialTable *table, bool single, int threads, int sampling);    \
+  TrainingKernel *make_training_kernel(const Plan &plan, bool single, int threads, bool train_frequencies);   \
   }
 QALLEGRO_DECLARE_MAKER(avx512)
 QALLEGRO_DECLARE_MAKER(avx2)

@@ -129,7 +129,7 @@ class RadialTableKernel {
   double basis_[RadialTable::taps][RadialTable::taps];
 };
 
-/// Basis functions and the radial network.
+/// Basis functions and the radial network. Where frequencies train, `frequency_gradient` of `adjoint` has room for one each.
 template <class Real>
 class RadialNetworkKernel {
  public:
@@ -139,12 +139,10 @@ class RadialNetworkKernel {
     double *f = frequencies_.at_least(count_);
     for (int n = 0; n < count_ && kind_ == RadialEmbedding::Kind::bessel; ++n) f[n] = plan.radial.frequencies[n];
     double *cutoffs = cutoffs_.at_least(pairs_);
-    embed_ = new Embed[pairs_];
+    embed_ = new LinearMap<Real>[pairs_];
     for (int pair = 0; pair < pairs_; ++pair) {
-      const Matrix &w = plan.radial.pairs[pair];
       cutoffs[pair] = plan.cutoffs[pair];
-      embed_[pair].forward = Packed<Real>(w.values.data(), w.in, w.out, w.out, false);
-      embed_[pair].adjoint = Packed<Real>(w.values.data(), w.in, w.out, w.out, true);
+      embed_[pair] = LinearMap<Real>(plan.radial.pairs[pair]);
     }
   }
   ~RadialNetworkKernel() { delete[] embed_; }
@@ -152,46 +150,72 @@ class RadialNetworkKernel {
   RadialNetworkKernel &operator=(const RadialNetworkKernel &) = delete;
 
   /// Rows of `kept`: basis, its slopes, one copy of the basis for a pair of types, input of the chain, and what the chain keeps.
-  int kept_rows() const { return 3 * count_ + embed_[0].forward.out() + chain_.kept_rows(); }
+  int kept_rows() const { return 3 * count_ + embed_[0].out() + chain_.kept_rows(); }
   int widest() const { return chain_.widest() > 2 * count_ ? chain_.widest() : 2 * count_; }
+  int num_frequencies() const { return kind_ == RadialEmbedding::Kind::bessel ? count_ : 0; }
+  void assign_frequencies(const double *f) { std::memcpy(frequencies_.data(), f, sizeof(double) * num_frequencies()); }
 
-  void forward(const EdgeLanes &edges, Real *rows, Real *kept, std::int64_t lanes) const {
+  /// `r_slopes`: derivatives of the distances along the direction of the duals, one for each edge.
+  template <class A>
+  void forward(const EdgeLanes &edges, const double *r_slopes, Real *rows, Real *kept, std::int64_t lanes) const {
+    const std::int64_t count = lanes / A::copies;
     Real *basis = kept, *slopes = basis + count_ * lanes, *masked = slopes + count_ * lanes, *input = masked + count_ * lanes;
-    for (std::int64_t e = 0; e < lanes; ++e) {
+    for (std::int64_t e = 0; e < count; ++e) {
       const double cutoff = cutoffs_.data()[edges.pair[e]], x = edges.r[e] / cutoff;
+      const std::int64_t at = A::at(e);
       if (kind_ == RadialEmbedding::Kind::bessel)
-        bessel(x, cutoff, basis + e, slopes + e, lanes);
+        bessel(x, cutoff, basis + at, slopes + at, lanes);
       else
-        splines(x, cutoff, basis + e, slopes + e, lanes);
+        splines(x, cutoff, basis + at, slopes + at, lanes);
+      if constexpr (A::copies == 2)
+        for (int n = 0; n < count_; ++n)
+          basis[n * lanes + at + width<Real>] = static_cast<Real>(static_cast<double>(slopes[n * lanes + at]) * r_slopes[e]);
     }
     bool first = true;
-    for_each_pair(edges, lanes, [&](int pair, bool alone) {
-      if (!alone) mask(edges, pair, basis, masked, lanes);
+    for_each_pair(edges, count, [&](int pair, bool alone) {
+      if (!alone) mask<A>(edges, pair, basis, masked, lanes);
       multiply<Real>(embed_[pair].forward, alone ? basis : masked, input, lanes, lanes, !first);
       first = false;
     });
-    ops_.forward(chain_.forward(input, input + embed_[0].forward.out() * lanes, lanes), rows, lanes);
+    ops_.forward(chain_.template forward<A>(input, input + embed_[0].out() * lanes, lanes), rows, lanes);
   }
 
-  void adjoint(const EdgeLanes &edges, const Real *g_rows, Real *kept, Real *spare, Real *more, std::int64_t lanes) const {
-    Real *slopes = kept + count_ * lanes, *input = kept + 3 * count_ * lanes;
-    ops_.adjoint(g_rows, spare, chain_.width_out(), lanes);
+  /// On values it sets edges.g_r, on duals the gradients of the frequencies (null: they do not train) are added to.
+  template <class A>
+  void adjoint(const EdgeLanes &edges, const double *r_slopes, const Real *g_rows, Real *kept, Real *spare, Real *more, std::int64_t lanes,
+               const GradientSink<Real> &sink, double *frequency_gradient) const {
+    const std::int64_t count = lanes / A::copies;
+    Real *basis = kept, *slopes = basis + count_ * lanes, *masked = slopes + count_ * lanes, *input = masked + count_ * lanes;
+    Real *chain = input + embed_[0].out() * lanes;
+    ops_.template adjoint<A>(g_rows, chain_.features(chain, lanes), spare, chain_.width_out(), lanes, sink);
     // The gradient of the chain's input replaces its slopes.
-    chain_.adjoint(spare, more, input, input + embed_[0].forward.out() * lanes, input, lanes);
-    for (std::int64_t e = 0; e < lanes; ++e) edges.g_r[e] = 0.0;
-    for_each_pair(edges, lanes, [&](int pair, bool) {
+    chain_.template adjoint<A>(spare, more, input, chain, input, lanes, sink);
+    for (std::int64_t e = 0; e < count; ++e) edges.g_r[e] = 0.0;
+    for_each_pair(edges, count, [&](int pair, bool alone) {
+      if (sink.memory) {
+        if (!alone) mask<A>(edges, pair, basis, masked, lanes);
+        embed_[pair].template add_gradient<A>(sink, alone ? basis : masked, input, lanes);
+        if (!frequency_gradient) return;
+      }
       multiply<Real, false>(embed_[pair].adjoint, input, spare, lanes, lanes);
-      for (std::int64_t e = 0; e < lanes; ++e)
-        if (edges.pair[e] == pair)
+      for (std::int64_t e = 0; e < count; ++e) {
+        if (edges.pair[e] != pair) continue;
+        const std::int64_t at = A::at(e);
+        if (frequency_gradient) add_frequency_gradient<A>(edges.r[e], pair, r_slopes ? r_slopes[e] : 0.0, spare + at, frequency_gradient, lanes);
+        if constexpr (A::copies == 1)
           for (int n = 0; n < count_; ++n) edges.g_r[e] += static_cast<double>(spare[n * lanes + e]) * slopes[n * lanes + e];
+      }
     });
   }
 
- private:
-  struct Embed {
-    Packed<Real> forward, adjoint;
-  };
+  template <class Visit>
+  void visit(Visit &&visit) {
+    for (int pair = 0; pair < pairs_; ++pair) visit(embed_[pair]);
+    chain_.visit(visit);
+    ops_.visit(visit);
+  }
 
+ private:
   void bessel(double x, double cutoff, Real *basis, Real *slopes, std::int64_t lanes) const {
     constexpr double pi = 3.14159265358979323846;
     double f, df;
@@ -209,6 +233,27 @@ class RadialNetworkKernel {
     }
   }
 
+  // db_n/df_n = cos(pi f_n x) envelope(x), and its derivative along the direction.
+  template <class A>
+  void add_frequency_gradient(double r, int pair, double r_slope, const Real *g, double *to, std::int64_t lanes) const {
+    constexpr double pi = 3.14159265358979323846;
+    const double cutoff = cutoffs_.data()[pair], x = r / cutoff;
+    double f, df;
+    envelope(x, p_, f, df);
+    for (int n = 0; n < count_; ++n) {
+      const double frequency = frequencies_.data()[n];
+      Vec<double> sine, cosine;
+      sincos<double>(Vec<double>{} + frequency * pi * x, sine, cosine);
+      const double value = cosine[0] * f;
+      if constexpr (A::copies == 2) {
+        const double slope = (cosine[0] * df - pi * frequency * sine[0] * f) / cutoff * r_slope;
+        to[n] += static_cast<double>(g[n * lanes + width<Real>]) * value + static_cast<double>(g[n * lanes]) * slope;
+      } else {
+        to[n] += static_cast<double>(g[n * lanes]) * value;
+      }
+    }
+  }
+
   void splines(double x, double cutoff, Real *basis, Real *slopes, std::int64_t lanes) const {
     constexpr double pi = 3.14159265358979323846;
     const double span = (span_ + 1.0) / count_, scale = 2.0 * pi / span;
@@ -221,24 +266,32 @@ class RadialNetworkKernel {
     }
   }
 
+  // `count` edges
   template <class Work>
-  void for_each_pair(const EdgeLanes &edges, std::int64_t lanes, Work &&work) const {
+  void for_each_pair(const EdgeLanes &edges, std::int64_t count, Work &&work) const {
     bool alone = true;
-    for (std::int64_t e = 1; e < lanes; ++e) alone = alone && edges.pair[e] == edges.pair[0];
+    for (std::int64_t e = 1; e < count; ++e) alone = alone && edges.pair[e] == edges.pair[0];
     if (alone) {
       work(static_cast<int>(edges.pair[0]), true);
       return;
     }
     for (int pair = 0; pair < pairs_; ++pair) {
       bool present = false;
-      for (std::int64_t e = 0; e < lanes && !present; ++e) present = edges.pair[e] == pair;
+      for (std::int64_t e = 0; e < count && !present; ++e) present = edges.pair[e] == pair;
       if (present) work(pair, false);
     }
   }
 
+  template <class A>
   void mask(const EdgeLanes &edges, int pair, const Real *basis, Real *masked, std::int64_t lanes) const {
+    const std::int64_t count = lanes / A::copies;
     for (int n = 0; n < count_; ++n)
-      for (std::int64_t e = 0; e < lanes; ++e) masked[n * lanes + e] = edges.pair[e] == pair ? basis[n * lanes + e] : Real(0);
+      for (std::int64_t e = 0; e < count; ++e) {
+        const std::int64_t at = n * lanes + A::at(e);
+        const bool here = edges.pair[e] == pair;
+        masked[at] = here ? basis[at] : Real(0);
+        if constexpr (A::copies == 2) masked[at + width<Real>] = here ? basis[at + width<Real>] : Real(0);
+      }
   }
 
   RadialEmbedding::Kind kind_;
@@ -246,7 +299,7 @@ class RadialNetworkKernel {
   double p_;
   int pairs_;
   Buffer<double> frequencies_, cutoffs_;
-  Embed *embed_ = nullptr;
+  LinearMap<Real> *embed_ = nullptr;
   ChainKernel<Real> chain_;
   SourceOps<Real> ops_;
 };

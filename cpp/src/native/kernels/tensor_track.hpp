@@ -1,11 +1,13 @@
 // The equivariant part of the network (model/allegro.py says why it can be written so).
 //
 // Each center has one environment a layer, E_k[component, channel]; products of environments give the vectors q_k that turn an edge's tensor
-// weights and harmonics into scalars: t_k[u] = sum_l w[l, u] sum_m Y_lm q_k[lm, u]. Arrays of a center have channels in lanes.
+// weights and harmonics into scalars: t_k[u] = sum_l w[l, u] sum_m Y_lm q_k[lm, u]. Arrays of a center have channels in lanes. Methods take
+// the arithmetic A (arithmetic.hpp); `lanes`, `first` and `count` count numbers in memory.
 #pragma once
 
 #include <type_traits>
 
+#include "native/kernels/arithmetic.hpp"
 #include "native/kernels/shuffle.hpp"
 #include "native/plan.hpp"
 
@@ -36,6 +38,7 @@ class TensorTrack {
         if (e.output == 0) table.scalar_count = n + 1;
       }
       const Matrix &w = plan.path_weights[k];
+      table.num_paths = w.in;
       Real *weights = table.weights.at_least(static_cast<std::size_t>(w.in) * stride);
       for (int p = 0; p < w.in; ++p)
         for (int u = 0; u < w.out; ++u) weights[p * stride + u] = static_cast<Real>(w(p, u));
@@ -52,7 +55,7 @@ class TensorTrack {
   TensorTrack(const TensorTrack &) = delete;
   TensorTrack &operator=(const TensorTrack &) = delete;
 
-  /// Numbers that one center needs, and as many for the adjoint.
+  /// Numbers that one center needs, and as many for the adjoint; rows are `stride` numbers apart, in memory A::copies times that.
   std::int64_t size() const { return size_; }
   std::int64_t environment_at(int k) const { return static_cast<std::int64_t>(k) * components * stride; }
   std::int64_t vector_at(int k, int j) const {
@@ -63,49 +66,68 @@ class TensorTrack {
     return at;
   }
 
+  int num_paths(int k) const { return layers_[k].num_paths; }
+  /// Other path weights of layer k, (paths, channels) row-major.
+  void assign(int k, const double *w) {
+    for (int p = 0; p < layers_[k].num_paths; ++p)
+      for (int u = 0; u < channels; ++u) layers_[k].weights.data()[p * stride + u] = static_cast<Real>(w[p * channels + u]);
+  }
+
   /// q_k from the environments 0 .. k of a center.
+  template <class A>
   void center_vectors(int k, Real *center) const {
+    constexpr int c = A::copies;
     for (int j = k; j >= 0; --j) {
       const LayerTable &table = layers_[j];
-      const Real *environment = center + environment_at(j);
-      const Real *after = j == k ? nullptr : center + vector_at(k, j + 1);
-      Real *v = center + vector_at(k, j);
-      std::memset(v, 0, sizeof(Real) * table.d_in * stride);
+      const Real *environment = center + c * environment_at(j);
+      const Real *after = j == k ? nullptr : center + c * vector_at(k, j + 1);
+      Real *v = center + c * vector_at(k, j);
+      std::memset(v, 0, sizeof(Real) * c * table.d_in * stride);
       const int count = j == k ? table.scalar_count : table.count;
       for (int n = 0; n < count; ++n) {
         const Entry &e = table.entries[n];
         for (int u = 0; u < stride; u += width<Real>) {
-          Vec<Real> term = e.coefficient * load(table.weights.data() + e.path * stride + u) * load(environment + e.environment * stride + u);
-          if (after) term *= load(after + e.output * stride + u);
-          Real *to = v + e.input * stride + u;
-          store<Real>(to, load(to) + term);
+          auto term = A::scaled(e.coefficient * load(table.weights.data() + e.path * stride + u), A::load(environment + c * (e.environment * stride + u)));
+          if (after) term = term * A::load(after + c * (e.output * stride + u));
+          Real *to = v + c * (e.input * stride + u);
+          A::store(to, A::load(to) + term);
         }
       }
     }
   }
 
-  /// From the gradient of q_k, in the place of v_0 of `gradient`, to those of the environments, which are added to.
-  void center_adjoint(int k, const Real *center, Real *gradient) const {
+  /// From the gradient of q_k, in the place of v_0 of `gradient`, to those of the environments, which are added to. `path_gradients`:
+  /// for each layer those of its path weights (paths, stride), which are added to, or null.
+  template <class A>
+  void center_adjoint(int k, const Real *center, Real *gradient, Real *const *path_gradients) const {
+    constexpr int c = A::copies;
     for (int j = 0; j <= k; ++j) {
       const LayerTable &table = layers_[j];
-      const Real *environment = center + environment_at(j);
-      const Real *after = j == k ? nullptr : center + vector_at(k, j + 1);
-      const Real *g = gradient + vector_at(k, j);
-      Real *g_environment = gradient + environment_at(j);
-      Real *g_after = j == k ? nullptr : gradient + vector_at(k, j + 1);
-      if (g_after) std::memset(g_after, 0, sizeof(Real) * layers_[j + 1].d_in * stride);
+      const Real *environment = center + c * environment_at(j);
+      const Real *after = j == k ? nullptr : center + c * vector_at(k, j + 1);
+      const Real *g = gradient + c * vector_at(k, j);
+      Real *g_environment = gradient + c * environment_at(j);
+      Real *g_after = j == k ? nullptr : gradient + c * vector_at(k, j + 1);
+      if (g_after) std::memset(g_after, 0, sizeof(Real) * c * layers_[j + 1].d_in * stride);
       const int count = j == k ? table.scalar_count : table.count;
       for (int n = 0; n < count; ++n) {
         const Entry &e = table.entries[n];
         for (int u = 0; u < stride; u += width<Real>) {
-          const Vec<Real> common = e.coefficient * load(table.weights.data() + e.path * stride + u) * load(g + e.input * stride + u);
-          Real *to = g_environment + e.environment * stride + u;
+          const Vec<Real> weight = load(table.weights.data() + e.path * stride + u);
+          const auto bare = A::scaled(e.coefficient, A::load(g + c * (e.input * stride + u)));
+          const auto common = A::scaled(weight, bare);
+          Real *to = g_environment + c * (e.environment * stride + u);
           if (after) {
-            store<Real>(to, load(to) + common * load(after + e.output * stride + u));
-            Real *onward = g_after + e.output * stride + u;
-            store<Real>(onward, load(onward) + common * load(environment + e.environment * stride + u));
+            const auto onward_number = A::load(after + c * (e.output * stride + u));
+            const auto environment_number = A::load(environment + c * (e.environment * stride + u));
+            A::store(to, A::load(to) + common * onward_number);
+            Real *onward = g_after + c * (e.output * stride + u);
+            A::store(onward, A::load(onward) + common * environment_number);
+            if (path_gradients) add_path(path_gradients[j] + e.path * stride + u, A::gradient(bare * onward_number * environment_number));
           } else {
-            store<Real>(to, load(to) + common);
+            A::store(to, A::load(to) + common);
+            if (path_gradients)
+              add_path(path_gradients[j] + e.path * stride + u, A::gradient(bare * A::load(environment + c * (e.environment * stride + u))));
           }
         }
       }
@@ -113,6 +135,7 @@ class TensorTrack {
   }
 
   /// result[lm, u] = factor sum over lanes of w[l, u] Y_lm, for one center's lanes; rows lie `lanes` apart.
+  template <class A>
   void reduce(const Real *w, const Real *y, std::int64_t lanes, std::int64_t first, std::int64_t count, Real factor, Real *result) const {
     constexpr int step = width<Real>;
     for (int l = 0; l <= l_max; ++l)
@@ -121,76 +144,90 @@ class TensorTrack {
         const Real *weights = w + (static_cast<std::int64_t>(l) * channels + u) * lanes + first;
         for (int m = l * l; m < (l + 1) * (l + 1); ++m) {
           const Real *harmonic = y + m * lanes + first;
+          Real *to = result + A::copies * (m * stride + u);
           Vec<Real> rows[step];
 #pragma GCC unroll 16
           for (int c = 0; c < step; ++c) {
             rows[c] = Vec<Real>{};
             if (c < used)
-              for (std::int64_t v = 0; v < count; v += step) rows[c] += load(weights + c * lanes + v) * load(harmonic + v);
+              for (std::int64_t v = 0; v < count; v += A::step) rows[c] += load(weights + c * lanes + v) * load(harmonic + v);
           }
-          store<Real>(result + m * stride + u, factor * sums<Real>(rows));
+          store<Real>(to, factor * sums<Real>(rows));
+          if constexpr (A::copies == 2) {
+#pragma GCC unroll 16
+            for (int c = 0; c < step; ++c) {
+              rows[c] = Vec<Real>{};
+              if (c < used)
+                for (std::int64_t v = 0; v < count; v += A::step)
+                  rows[c] += load(weights + c * lanes + v) * load(harmonic + v + step) + load(weights + c * lanes + v + step) * load(harmonic + v);
+            }
+            store<Real>(to + step, factor * sums<Real>(rows));
+          }
         }
       }
   }
 
   /// t[u] = sum_l w[l, u] sum_m Y_lm q[lm, u] for one center's lanes.
+  template <class A>
   void scalars(const Real *w, const Real *y, const Real *q, std::int64_t lanes, std::int64_t first, std::int64_t count, Real *t) const {
     for_each_degree([&](auto degree) __attribute__((always_inline)) {
       constexpr int l = decltype(degree)::value, size = 2 * l + 1;
-      for (std::int64_t v = first; v < first + count; v += width<Real>) {
-        Vec<Real> harmonics[size];
-        load_degree<l>(y, lanes, v, harmonics);
+      for (std::int64_t v = first; v < first + count; v += A::step) {
+        typename A::Number harmonics[size];
+        load_degree<A, l>(y, lanes, v, harmonics);
         for (int u = 0; u < channels; ++u) {
-          Vec<Real> total = load(w + (static_cast<std::int64_t>(l) * channels + u) * lanes + v) * angular<l>(harmonics, q, u);
+          auto total = A::load(w + (static_cast<std::int64_t>(l) * channels + u) * lanes + v) * angular<A, l>(harmonics, q, u);
           Real *to = t + u * lanes + v;
-          if constexpr (l > 0) total += load(to);
-          store<Real>(to, total);
+          if constexpr (l > 0) total += A::load(to);
+          A::store(to, total);
         }
       }
     });
   }
 
   /// Adjoint of `scalars`: sets or adds to g_w, adds to g_y, and sets h[l, u] = g_t[u] w[l, u], whose reduction with Y is the gradient of q.
+  template <class A>
   void scalars_adjoint(const Real *g_t, const Real *w, const Real *y, const Real *q, std::int64_t lanes, std::int64_t first, std::int64_t count,
                        bool add, Real *g_w, Real *g_y, Real *h) const {
     for_each_degree([&](auto degree) __attribute__((always_inline)) {
       constexpr int l = decltype(degree)::value, size = 2 * l + 1;
-      for (std::int64_t v = first; v < first + count; v += width<Real>) {
-        Vec<Real> harmonics[size], gradients[size];
-        load_degree<l>(y, lanes, v, harmonics);
-        load_degree<l>(g_y, lanes, v, gradients);
+      for (std::int64_t v = first; v < first + count; v += A::step) {
+        typename A::Number harmonics[size], gradients[size];
+        load_degree<A, l>(y, lanes, v, harmonics);
+        load_degree<A, l>(g_y, lanes, v, gradients);
         for (int u = 0; u < channels; ++u) {
           const std::int64_t row = (static_cast<std::int64_t>(l) * channels + u) * lanes + v;
-          const Vec<Real> g = load(g_t + u * lanes + v), product = g * load(w + row);
-          Vec<Real> by_weight = g * angular<l>(harmonics, q, u);
-          if (add) by_weight += load(g_w + row);
-          store<Real>(g_w + row, by_weight);
-          store<Real>(h + row, product);
+          const auto g = A::load(g_t + u * lanes + v), product = g * A::load(w + row);
+          auto by_weight = g * angular<A, l>(harmonics, q, u);
+          if (add) by_weight += A::load(g_w + row);
+          A::store(g_w + row, by_weight);
+          A::store(h + row, product);
 #pragma GCC unroll 17
-          for (int m = 0; m < size; ++m) gradients[m] += product * q[(l * l + m) * stride + u];
+          for (int m = 0; m < size; ++m) gradients[m] += product * A::scalar(q, (l * l + m) * stride + u);
         }
-        store_degree<l>(g_y, lanes, v, gradients);
+        store_degree<A, l>(g_y, lanes, v, gradients);
       }
     });
   }
 
   /// Adjoint of `reduce`: sets g_w and adds to g_y.
+  template <class A>
   void reduce_adjoint(const Real *g, const Real *w, const Real *y, std::int64_t lanes, std::int64_t first, std::int64_t count, Real factor,
                       Real *g_w, Real *g_y) const {
     for_each_degree([&](auto degree) __attribute__((always_inline)) {
       constexpr int l = decltype(degree)::value, size = 2 * l + 1;
-      for (std::int64_t v = first; v < first + count; v += width<Real>) {
-        Vec<Real> harmonics[size], gradients[size];
-        load_degree<l>(y, lanes, v, harmonics);
-        load_degree<l>(g_y, lanes, v, gradients);
+      for (std::int64_t v = first; v < first + count; v += A::step) {
+        typename A::Number harmonics[size], gradients[size];
+        load_degree<A, l>(y, lanes, v, harmonics);
+        load_degree<A, l>(g_y, lanes, v, gradients);
         for (int u = 0; u < channels; ++u) {
           const std::int64_t row = (static_cast<std::int64_t>(l) * channels + u) * lanes + v;
-          const Vec<Real> weight = factor * load(w + row);
-          store<Real>(g_w + row, factor * angular<l>(harmonics, g, u));
+          const auto weight = A::scaled(factor, A::load(w + row));
+          A::store(g_w + row, A::scaled(factor, angular<A, l>(harmonics, g, u)));
 #pragma GCC unroll 17
-          for (int m = 0; m < size; ++m) gradients[m] += weight * g[(l * l + m) * stride + u];
+          for (int m = 0; m < size; ++m) gradients[m] += weight * A::scalar(g, (l * l + m) * stride + u);
         }
-        store_degree<l>(g_y, lanes, v, gradients);
+        store_degree<A, l>(g_y, lanes, v, gradients);
       }
     });
   }
@@ -199,7 +236,7 @@ class TensorTrack {
 
  private:
   struct LayerTable {
-    int d_in = 0, count = 0, scalar_count = 0;  ///< entries with output 0 come first
+    int d_in = 0, num_paths = 0, count = 0, scalar_count = 0;  ///< entries with output 0 come first
     Entry *entries = nullptr;
     Buffer<Real> weights;
   };
@@ -214,26 +251,30 @@ class TensorTrack {
     }(std::make_integer_sequence<int, highest_degree + 1>{});
   }
 
-  template <int L>
-  static inline __attribute__((always_inline)) void load_degree(const Real *rows, std::int64_t lanes, std::int64_t v, Vec<Real> (&to)[2 * L + 1]) {
+  template <class A, int L>
+  static inline __attribute__((always_inline)) void load_degree(const Real *rows, std::int64_t lanes, std::int64_t v,
+                                                                typename A::Number (&to)[2 * L + 1]) {
 #pragma GCC unroll 17
-    for (int m = 0; m < 2 * L + 1; ++m) to[m] = load(rows + (L * L + m) * lanes + v);
+    for (int m = 0; m < 2 * L + 1; ++m) to[m] = A::load(rows + (L * L + m) * lanes + v);
   }
 
-  template <int L>
-  static inline __attribute__((always_inline)) void store_degree(Real *rows, std::int64_t lanes, std::int64_t v, const Vec<Real> (&from)[2 * L + 1]) {
+  template <class A, int L>
+  static inline __attribute__((always_inline)) void store_degree(Real *rows, std::int64_t lanes, std::int64_t v,
+                                                                 const typename A::Number (&from)[2 * L + 1]) {
 #pragma GCC unroll 17
-    for (int m = 0; m < 2 * L + 1; ++m) store<Real>(rows + (L * L + m) * lanes + v, from[m]);
+    for (int m = 0; m < 2 * L + 1; ++m) A::store(rows + (L * L + m) * lanes + v, from[m]);
   }
 
   // sum_m Y_lm q[lm, u]
-  template <int L>
-  inline __attribute__((always_inline)) Vec<Real> angular(const Vec<Real> (&harmonics)[2 * L + 1], const Real *q, int u) const {
-    Vec<Real> result = harmonics[0] * q[L * L * stride + u];
+  template <class A, int L>
+  inline __attribute__((always_inline)) typename A::Number angular(const typename A::Number (&harmonics)[2 * L + 1], const Real *q, int u) const {
+    auto result = harmonics[0] * A::scalar(q, L * L * stride + u);
 #pragma GCC unroll 17
-    for (int m = 1; m < 2 * L + 1; ++m) result += harmonics[m] * q[(L * L + m) * stride + u];
+    for (int m = 1; m < 2 * L + 1; ++m) result += harmonics[m] * A::scalar(q, (L * L + m) * stride + u);
     return result;
   }
+
+  static inline __attribute__((always_inline)) void add_path(Real *to, Vec<Real> term) { store<Real>(to, load(to) + term); }
 
   LayerTable *layers_ = nullptr;
   std::int64_t size_ = 0;

@@ -60,7 +60,7 @@ def fourier_coefficients(config: CircuitConfig, angles: Tensor, cone: Cone, adva
     grid = values.reshape(*sizes, -1)
     tensor = grid
     for axis, degree in enumerate(cone.degrees):
-        tensor = np.moveaxis(np.tensordot(_to_coefficients(degree), tensor, (1, axis)), 0, axis)
+        tensor = np.moveaxis(np.tensordot(to_coefficients(degree), tensor, (1, axis)), 0, axis)
     tensor = np.ascontiguousarray(tensor, dtype=np.float64)
     residual = _residual(tensor, grid, cone.degrees)
     value, gradient = interpolation_bound(cone.degrees, grid_error(made, config.num_qubits) + residual)
@@ -80,7 +80,7 @@ def probabilities(config: CircuitConfig, made: list[list[Step]], features: np.nd
     return state.real**2 + state.imag**2
 
 
-def _to_coefficients(degree: int) -> np.ndarray:
+def to_coefficients(degree: int) -> np.ndarray:
     """(n, n): values at 2 pi j / n, j = -r .. r, to coefficients of the functions of one feature.
 
     cos k x = 1 - 2 sin^2(k x/2) and sin k x = 2 sin(k x/2) cos(k x/2); the first row picks the value at zero.

@@ -1,0 +1,135 @@
+#include "native/training_network.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <nlohmann/json.hpp>
+
+#include "native/instruction_set.hpp"
+#include "native/network.hpp"
+#include "native/training_kernel.hpp"
+#include "qallegro/error.hpp"
+#include "runtime/threads.hpp"
+
+namespace qallegro::native {
+
+TrainingNetwork::TrainingNetwork(const std::string &record, const std::string &weights, int threads, bool train_frequencies) : threads_(threads) {
+  const std::string source = "the network under training";
+  const auto parsed = nlohmann::json::parse(record);
+  const Plan plan = make_plan(read_network(parsed, TensorFile(weights, source), source));
+  if (plan.periodic && (plan.periodic->unitary() || plan.periodic->gates()))
+    throw Error("`surrogate.form` must be fourier for training engine `native`; use `training.engine: torch`");
+  num_types_ = plan.num_types;
+  for (const double cutoff : plan.cutoffs) squared_cutoffs_.push_back(cutoff * cutoff);
+  kernel_ = make_training_kernel(instruction_set(), plan, parsed.at("dtype") == "float32", threads_, train_frequencies);
+}
+
+TrainingNetwork::~TrainingNetwork() = default;
+
+std::int64_t TrainingNetwork::num_weights() const { return kernel_->num_weights(); }
+
+void TrainingNetwork::evaluate(const double *weights, const TrainingBatch &batch, double *per_atom_energy, double *edge_gradients) {
+  assign(weights);
+  Block block = block_of(batch);
+  block.per_atom_energy = per_atom_energy;
+  block.edge_gradients = edge_gradients;
+  share(block, [&](std::int64_t first, std::int64_t last, int thread) {
+    kernel_->evaluate(block, first, last, thread);
+    // Atoms without neighbors are nobody's affair in the kernel.
+    for (std::int64_t c = first; c < last; ++c)
+      if (n_neighbors_[c] == 0) std::fill_n(edge_gradients + 3 * c * batch.n_slots, 3 * batch.n_slots, 0.0);
+  });
+}
+
+void TrainingNetwork::differentiate(const double *weights, const TrainingBatch &batch, const double *energy_gradient, const double *direction,
+                                    double *gradient) {
+  assign(weights);
+  const Block block = block_of(batch);
+  share(block, [&](std::int64_t first, std::int64_t last, int thread) {
+    kernel_->differentiate(block, energy_gradient, direction, first, last, thread);
+  });
+  kernel_->take_gradient(gradient);
+}
+
+int TrainingNetwork::num_features() const { return kernel_->num_features(); }
+
+void TrainingNetwork::features(const double *weights, const TrainingBatch &batch, double *features) {
+  assign(weights);
+  const Block block = block_of(batch);
+  share(block, [&](std::int64_t first, std::int64_t last, int thread) { kernel_->features(block, features, first, last, thread); });
+}
+
+void TrainingNetwork::pull_back(const double *weights, const TrainingBatch &batch, const double *feature_gradient, double *edge_gradients) {
+  assign(weights);
+  Block block = block_of(batch);
+  block.edge_gradients = edge_gradients;
+  share(block, [&](std::int64_t first, std::int64_t last, int thread) { kernel_->pull_back(block, feature_gradient, first, last, thread); });
+}
+
+void TrainingNetwork::differentiate_features(const double *weights, const TrainingBatch &batch, const double *feature_gradient,
+                                             const double *direction, double *feature_slopes, double *gradient) {
+  assign(weights);
+  const Block block = block_of(batch);
+  share(block, [&](std::int64_t first, std::int64_t last, int thread) {
+    kernel_->differentiate_features(block, feature_gradient, direction, feature_slopes, first, last, thread);
+  });
+  kernel_->take_gradient(gradient);
+}
+
+// Between a forward and its backward pass the weights stay as they are.
+void TrainingNetwork::assign(const double *weights) {
+  const auto count = static_cast<std::size_t>(num_weights());
+  if (assigned_.size() == count && std::memcmp(assigned_.data(), weights, count * sizeof(double)) == 0) return;
+  kernel_->assign(weights);
+  assigned_.assign(weights, weights + count);
+}
+
+Block TrainingNetwork::block_of(const TrainingBatch &batch) {
+  n_neighbors_.resize(static_cast<std::size_t>(batch.n_centers));
+  for (std::int64_t c = 0; c < batch.n_centers; ++c) {
+    const double *v = batch.edge_vectors + 3 * c * batch.n_slots;
+    const std::int64_t *types = batch.neighbor_types + c * batch.n_slots;
+    const double *cutoffs = squared_cutoffs_.data() + batch.center_types[c] * num_types_;
+    std::int64_t used = batch.n_slots;
+    while (used > 0) {
+      const double *last = v + 3 * (used - 1);
+      if (last[0] * last[0] + last[1] * last[1] + last[2] * last[2] < cutoffs[types[used - 1]]) break;
+      --used;
+    }
+    n_neighbors_[c] = used;
+  }
+  Block block;
+  block.n_filled = block.n_centers = batch.n_centers;
+  block.n_slots = batch.n_slots;
+  block.n_neighbors = n_neighbors_.data();
+  block.center_types = batch.center_types;
+  block.neighbor_types = batch.neighbor_types;
+  block.edge_vectors = batch.edge_vectors;
+  return block;
+}
+
+// Each thread gets the centers that follow those of the thread before, with about as many edges: sums are the same from run to run.
+template <class Work>
+void TrainingNetwork::share(const Block &block, Work &&work) {
+  std::vector<std::int64_t> starts(static_cast<std::size_t>(threads_) + 1, block.n_centers);
+  std::int64_t total = 0, done = 0;
+  for (std::int64_t c = 0; c < block.n_centers; ++c) total += n_neighbors_[c];
+  int next = 0;
+  for (std::int64_t c = 0; c < block.n_centers; ++c) {
+    while (next < threads_ && done * threads_ >= total * next) starts[next++] = c;
+    done += n_neighbors_[c];
+  }
+  starts[0] = 0;
+  std::vector<std::exception_ptr> failures(static_cast<std::size_t>(threads_));
+  on_threads(threads_, [&](int thread) {
+    try {
+      work(starts[thread], starts[thread + 1], thread);
+    } catch (...) {
+      failures[thread] = std::current_exception();
+    }
+  });
+  for (const auto &failure : failures)
+    if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace qallegro::native

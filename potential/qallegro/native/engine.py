@@ -1,0 +1,201 @@
+"""Which engine a potential trains and is evaluated with, and the native one: kernels in C++ behind torch's autograd."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors.torch import save as safetensors_bytes
+from torch import Tensor
+
+from qallegro.data.batch import Batch
+from qallegro.errors import ConfigError
+from qallegro.model.potential import Potential, Prediction, predict_from
+from qallegro.native.circuit import MOST_COEFFICIENTS, CircuitCoefficients, num_coefficients
+from qallegro.native.folding import Folding
+
+EngineName = Literal["auto", "native", "torch"]
+#: (batch, training, forces) -> prediction, as `Potential.predict`
+Predict = Callable[[Batch, bool, bool], Prediction]
+
+
+class _EnergiesAndGradients(torch.autograd.Function):
+    """Folded weights (W,) -> per-atom energies (N,), edge gradients (N, K, 3), differentiable once by the weights."""
+
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, network: Any, *structure: Tensor) -> tuple[Tensor, Tensor]:
+        energy, gradients = network.evaluate(weights, *structure)
+        ctx.network = network
+        ctx.save_for_backward(weights, *structure)
+        ctx.set_materialize_grads(False)
+        return energy, gradients
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, by_energy: Tensor | None, by_gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        weights, *structure = ctx.saved_tensors
+        if by_energy is None:
+            by_energy = weights.new_zeros(structure[0].shape[0])
+        direction = None if by_gradients is None else by_gradients.contiguous()
+        gradient = ctx.network.differentiate(weights, *structure, by_energy.contiguous(), direction)
+        return gradient, None, None, None, None
+
+
+class _Features(torch.autograd.Function):
+    """Folded weights (W,) -> features of a head (N, K, F), differentiable once by the weights."""
+
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, network: Any, *structure: Tensor) -> Tensor:
+        ctx.network = network
+        ctx.save_for_backward(weights, *structure)
+        return network.features(weights, *structure)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, by_features: Tensor) -> tuple[Tensor | None, ...]:
+        weights, *structure = ctx.saved_tensors
+        gradient, _ = ctx.network.differentiate_features(weights, *structure, by_features.contiguous(), None)
+        return gradient, None, None, None, None
+
+
+class _PulledBack(torch.autograd.Function):
+    """Folded weights (W,) and a gradient by the features (N, K, F) -> that by edge vectors (N, K, 3), differentiable once by both."""
+
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, by_features: Tensor, network: Any, *structure: Tensor) -> Tensor:
+        ctx.network = network
+        ctx.save_for_backward(weights, by_features, *structure)
+        return network.pull_back(weights, *structure, by_features)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, direction: Tensor) -> tuple[Tensor | None, ...]:
+        weights, by_features, *structure = ctx.saved_tensors
+        gradient, slopes = ctx.network.differentiate_features(weights, *structure, by_features, direction.contiguous())
+        return gradient, slopes, None, None, None, None
+
+
+class NativeNetwork:
+    """Predictions of a potential by the kernels, with the weights it has at each call.
+
+    A circuit with too many coefficients for the kernels keeps its own layer: the kernels give the angles that go into it, and the rest of
+    the head is torch's.
+
+    Args:
+        potential: on the CPU.
+        threads: of the kernels; as many as torch has if not given.
+
+    Raises:
+        ConfigError: the compiled part is not there, or does not load.
+    """
+
+    def __init__(self, potential: Potential, threads: int | None = None) -> None:
+        self.threads = threads or torch.get_num_threads()
+        config, network = potential.config, potential.network
+        self._model = network
+        record: dict[str, Any] = {
+            "atom_types": config.atom_types,
+            "cutoffs": config.cutoffs(),
+            "dtype": config.dtype,
+            "model": config.model_dump(mode="json"),
+        }
+        tensors = {name: tensor.detach().contiguous() for name, tensor in network.state_dict().items()}
+        circuit = None
+        self._own_head = False
+        if config.variant == "allegro_qdi":
+            self._own_head = num_coefficients(config.qdi.circuit) > MOST_COEFFICIENTS
+            if self._own_head:
+                record["ends_at"] = "features"
+            else:
+                circuit = CircuitCoefficients(config.qdi.circuit)
+                record["surrogate"] = circuit.record("readout.layer")
+                tensors |= circuit.tensors("readout.layer")
+        self._folding = Folding(network, circuit)
+        data = torch.frombuffer(bytearray(safetensors_bytes(tensors)), dtype=torch.uint8)
+        frequencies = getattr(network.radial_embed, "frequencies", None)
+        trains = frequencies is not None and frequencies.requires_grad
+        self._network = _network_class()(json.dumps(record), data, self.threads, trains)
+
+    def predict(self, batch: Batch, training: bool = False, forces: bool = True) -> Prediction:
+        """As `Potential.predict`."""
+        structure = (batch.types, batch.types[batch.neighbors], batch.edge_vectors.contiguous())
+        with torch.set_grad_enabled(training):
+            weights = self._folding.weights()
+            if self._own_head:
+                energy, gradients = self._through_head(weights, structure, training, forces)
+            else:
+                energy, gradients = _EnergiesAndGradients.apply(weights, self._network, *structure)
+            return predict_from(batch, energy, gradients if forces else None)
+
+    def _through_head(
+        self, weights: Tensor, structure: tuple[Tensor, Tensor, Tensor], training: bool, forces: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        model, (types, neighbor_types, vectors) = self._model, structure
+        features = _Features.apply(weights, self._network, *structure)
+        with torch.enable_grad():
+            if not features.requires_grad:
+                features.requires_grad_(True)
+            angles = torch.pi * torch.tanh(features.to(model.dtype))
+            edge_energy = model.readout.from_features(angles.flatten(0, 1)).view(neighbor_types.shape)
+            energy = model.sum_of_edges(types, edge_energy)
+            by_features = torch.autograd.grad([energy.sum()], [features], create_graph=training)[0] if forces else None
+        gradients = None
+        if by_features is not None:
+            gradients = _PulledBack.apply(weights, by_features.contiguous(), self._network, *structure)
+        if model.zbl is not None:
+            pair_types = model.pair_types(types, neighbor_types)
+            r = vectors.norm(dim=2)
+            pair_energy, slope = model.zbl.with_slope(r.flatten(), r.flatten() / model.cutoffs[pair_types], pair_types)
+            energy = energy + pair_energy.view(r.shape).sum(1)
+            if gradients is not None:
+                gradients = gradients + vectors * (slope.view(r.shape) / r).unsqueeze(2)
+        return (energy if training else energy.detach()), gradients
+
+
+def refusal() -> str | None:
+    """Why the kernels cannot serve here, or None."""
+    try:
+        _network_class()
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
+def choose_engine(potential: Potential, engine: EngineName, device: torch.device | str) -> tuple[str, Predict]:
+    """The name of the engine that is taken, and its predictions.
+
+    Args:
+        potential: on `device`.
+        engine: "native", "torch", or "auto": native on a processor where it can.
+        device: where batches lie.
+
+    Raises:
+        ConfigError: "native" where it cannot serve.
+    """
+    on_cpu = torch.device(device).type == "cpu"
+    if engine == "native" and not on_cpu:
+        raise ConfigError(f"`engine` native runs on the CPU, got device {device}; use torch")
+    if engine == "native" or (engine == "auto" and on_cpu and refusal() is None):
+        return "native", NativeNetwork(potential).predict
+    return "torch", potential.predict
+
+
+@cache
+def _network_class() -> Any:
+    """`torch.classes.qallegro.TrainingNetwork`.
+
+    Raises:
+        ConfigError: the library is not there, or does not load.
+    """
+    try:
+        from qallegro_ase import _runtime
+    except ImportError as error:
+        raise ConfigError(f"`engine` native needs the compiled part of qallegro, which cannot be loaded ({error}); use torch") from error
+    path = Path(_runtime.__file__).parent / "engines" / "libqallegro_torch.so"
+    try:
+        torch.classes.load_library(str(path))
+        return torch.classes.qallegro.TrainingNetwork
+    except (OSError, RuntimeError) as error:
+        raise ConfigError(f"`engine` native needs `{path.name}`, which cannot be loaded ({error}); use torch") from error
