@@ -4,6 +4,9 @@
 
 namespace qallegro::native::QALLEGRO_ISA {
 
+QALLEGRO_NETWORK_ON_VALUES(, float)
+QALLEGRO_NETWORK_ON_VALUES(, double)
+
 Kernel *make_kernel(const Plan &plan, const RadialTable *table, bool single, int threads, int sampling) {
   if (single) return new BlockKernel<float>(plan, table, threads, sampling);
   return new BlockKernel<double>(plan, table, threads, sampling);

@@ -167,40 +167,11 @@ class NetworkKernel {
 
   /// Energies of the edges (lanes), or the rows of features at which a network without stages ends.
   template <class A>
-  const Real *forward(const Group<Real> &group, StageClock &clock) const {
-    const std::int64_t lanes = group.lanes;
-    if constexpr (A::copies == 1) {
-      if (table_) table_->forward(group.edges, group.at(at_.rows), group.at(at_.radial), lanes);
-    }
-    if (network_) network_->template forward<A>(group.edges, group.r_slopes, group.at(at_.rows), group.at(at_.radial), lanes);
-    clock.ends(KernelStage::radial);
-    harmonics_.template forward<A>(group.at(at_.unit), group.at(at_.harmonics), lanes);
-    clock.ends(KernelStage::harmonics);
-    forward_layers<A>(group, clock);
-    return head_.template forward<A>(group.at(at_.rows + head_row_), group.at(at_.head), lanes, clock);
-  }
+  const Real *forward(const Group<Real> &group, StageClock &clock) const;
 
   /// From `energy_gradients`: gradients by distances (edges.g_r) and unit vectors, of values; gradients of weights where they are wanted.
   template <class A>
-  void adjoint(const Group<Real> &group, StageClock &clock, const WeightGradients<Real> &weights) const {
-    const std::int64_t lanes = group.lanes;
-    Real *g = group.at(at_.g), *spare = group.at(at_.spare);
-    head_.template adjoint<A>(g, spare, group.at(at_.rows + head_row_), group.at(at_.head), group.at(at_.g_rows + head_row_), lanes, clock,
-                              weights.sink);
-    clock.ends(KernelStage::head_adjoint);
-    adjoint_layers<A>(group, clock, weights);
-    if constexpr (A::copies == 1) {
-      if (table_) table_->adjoint(group.edges, group.at(at_.g_rows), group.at(at_.radial), lanes);
-    }
-    if (network_)
-      network_->template adjoint<A>(group.edges, group.r_slopes, group.at(at_.g_rows), group.at(at_.radial), g, spare, lanes, weights.sink,
-                                    weights.frequencies);
-    clock.ends(KernelStage::radial_adjoint);
-    // Gradients of weights need no gradients of directions.
-    if (!weights.sink.memory)
-      harmonics_.template adjoint<A>(group.at(at_.unit), group.at(at_.harmonics), group.at(at_.g_harmonics), group.at(at_.g_unit), lanes);
-    clock.ends(KernelStage::harmonics_adjoint);
-  }
+  void adjoint(const Group<Real> &group, StageClock &clock, const WeightGradients<Real> &weights) const;
 
   /// Edge gradients of a group of values after `adjoint`; `pair_slopes`: derivatives of pair energies by r, or null.
   void store_gradients(const Block &block, const Group<Real> &group, const double *pair_slopes) const {
@@ -312,5 +283,50 @@ class NetworkKernel {
   Places at_{};
   int total_rows_ = 0;
 };
+
+// Outside of the class, where they are not inline and compiled only once.
+template <class Real>
+template <class A>
+const Real *NetworkKernel<Real>::forward(const Group<Real> &group, StageClock &clock) const {
+  const std::int64_t lanes = group.lanes;
+  if constexpr (A::copies == 1) {
+    if (table_) table_->forward(group.edges, group.at(at_.rows), group.at(at_.radial), lanes);
+  }
+  if (network_) network_->template forward<A>(group.edges, group.r_slopes, group.at(at_.rows), group.at(at_.radial), lanes);
+  clock.ends(KernelStage::radial);
+  harmonics_.template forward<A>(group.at(at_.unit), group.at(at_.harmonics), lanes);
+  clock.ends(KernelStage::harmonics);
+  forward_layers<A>(group, clock);
+  return head_.template forward<A>(group.at(at_.rows + head_row_), group.at(at_.head), lanes, clock);
+}
+
+template <class Real>
+template <class A>
+void NetworkKernel<Real>::adjoint(const Group<Real> &group, StageClock &clock, const WeightGradients<Real> &weights) const {
+  const std::int64_t lanes = group.lanes;
+  Real *g = group.at(at_.g), *spare = group.at(at_.spare);
+  head_.template adjoint<A>(g, spare, group.at(at_.rows + head_row_), group.at(at_.head), group.at(at_.g_rows + head_row_), lanes, clock,
+                            weights.sink);
+  clock.ends(KernelStage::head_adjoint);
+  adjoint_layers<A>(group, clock, weights);
+  if constexpr (A::copies == 1) {
+    if (table_) table_->adjoint(group.edges, group.at(at_.g_rows), group.at(at_.radial), lanes);
+  }
+  if (network_)
+    network_->template adjoint<A>(group.edges, group.r_slopes, group.at(at_.g_rows), group.at(at_.radial), g, spare, lanes, weights.sink,
+                                  weights.frequencies);
+  clock.ends(KernelStage::radial_adjoint);
+  // Gradients of weights need no gradients of directions.
+  if (!weights.sink.memory)
+    harmonics_.template adjoint<A>(group.at(at_.unit), group.at(at_.harmonics), group.at(at_.g_harmonics), group.at(at_.g_unit), lanes);
+  clock.ends(KernelStage::harmonics_adjoint);
+}
+
+// Both files of kernels want the network on values; kernels.cpp compiles it.
+#define QALLEGRO_NETWORK_ON_VALUES(keyword, Real)                                                                            \
+  keyword template const Real *NetworkKernel<Real>::forward<Values<Real>>(const Group<Real> &, StageClock &) const;           \
+  keyword template void NetworkKernel<Real>::adjoint<Values<Real>>(const Group<Real> &, StageClock &, const WeightGradients<Real> &) const;
+QALLEGRO_NETWORK_ON_VALUES(extern, float)
+QALLEGRO_NETWORK_ON_VALUES(extern, double)
 
 }  // namespace qallegro::native::QALLEGRO_ISA

@@ -171,14 +171,14 @@ class TensorTrack {
   template <class A>
   void scalars(const Real *w, const Real *y, const Real *q, std::int64_t lanes, std::int64_t first, std::int64_t count, Real *t) const {
     for_each_degree([&](auto degree) __attribute__((always_inline)) {
-      constexpr int l = decltype(degree)::value, size = 2 * l + 1;
+      const int l = degree, size = 2 * l + 1;
       for (std::int64_t v = first; v < first + count; v += A::step) {
-        typename A::Number harmonics[size];
-        load_degree<A, l>(y, lanes, v, harmonics);
+        typename A::Number harmonics[degree.most];
+        load_degree<A>(y, l, lanes, v, harmonics);
         for (int u = 0; u < channels; ++u) {
-          auto total = A::load(w + (static_cast<std::int64_t>(l) * channels + u) * lanes + v) * angular<A, l>(harmonics, q, u);
+          auto total = A::load(w + (static_cast<std::int64_t>(l) * channels + u) * lanes + v) * angular<A>(harmonics, l, q, u);
           Real *to = t + u * lanes + v;
-          if constexpr (l > 0) total += A::load(to);
+          if (l > 0) total += A::load(to);
           A::store(to, total);
         }
       }
@@ -190,22 +190,22 @@ class TensorTrack {
   void scalars_adjoint(const Real *g_t, const Real *w, const Real *y, const Real *q, std::int64_t lanes, std::int64_t first, std::int64_t count,
                        bool add, Real *g_w, Real *g_y, Real *h) const {
     for_each_degree([&](auto degree) __attribute__((always_inline)) {
-      constexpr int l = decltype(degree)::value, size = 2 * l + 1;
+      const int l = degree, size = 2 * l + 1;
       for (std::int64_t v = first; v < first + count; v += A::step) {
-        typename A::Number harmonics[size], gradients[size];
-        load_degree<A, l>(y, lanes, v, harmonics);
-        load_degree<A, l>(g_y, lanes, v, gradients);
+        typename A::Number harmonics[degree.most], gradients[degree.most];
+        load_degree<A>(y, l, lanes, v, harmonics);
+        load_degree<A>(g_y, l, lanes, v, gradients);
         for (int u = 0; u < channels; ++u) {
           const std::int64_t row = (static_cast<std::int64_t>(l) * channels + u) * lanes + v;
           const auto g = A::load(g_t + u * lanes + v), product = g * A::load(w + row);
-          auto by_weight = g * angular<A, l>(harmonics, q, u);
+          auto by_weight = g * angular<A>(harmonics, l, q, u);
           if (add) by_weight += A::load(g_w + row);
           A::store(g_w + row, by_weight);
           A::store(h + row, product);
-#pragma GCC unroll 17
+#pragma GCC unroll 7
           for (int m = 0; m < size; ++m) gradients[m] += product * A::scalar(q, (l * l + m) * stride + u);
         }
-        store_degree<A, l>(g_y, lanes, v, gradients);
+        store_degree<A>(g_y, l, lanes, v, gradients);
       }
     });
   }
@@ -215,19 +215,19 @@ class TensorTrack {
   void reduce_adjoint(const Real *g, const Real *w, const Real *y, std::int64_t lanes, std::int64_t first, std::int64_t count, Real factor,
                       Real *g_w, Real *g_y) const {
     for_each_degree([&](auto degree) __attribute__((always_inline)) {
-      constexpr int l = decltype(degree)::value, size = 2 * l + 1;
+      const int l = degree, size = 2 * l + 1;
       for (std::int64_t v = first; v < first + count; v += A::step) {
-        typename A::Number harmonics[size], gradients[size];
-        load_degree<A, l>(y, lanes, v, harmonics);
-        load_degree<A, l>(g_y, lanes, v, gradients);
+        typename A::Number harmonics[degree.most], gradients[degree.most];
+        load_degree<A>(y, l, lanes, v, harmonics);
+        load_degree<A>(g_y, l, lanes, v, gradients);
         for (int u = 0; u < channels; ++u) {
           const std::int64_t row = (static_cast<std::int64_t>(l) * channels + u) * lanes + v;
           const auto weight = A::scaled(factor, A::load(w + row));
-          A::store(g_w + row, A::scaled(factor, angular<A, l>(harmonics, g, u)));
-#pragma GCC unroll 17
+          A::store(g_w + row, A::scaled(factor, angular<A>(harmonics, l, g, u)));
+#pragma GCC unroll 7
           for (int m = 0; m < size; ++m) gradients[m] += weight * A::scalar(g, (l * l + m) * stride + u);
         }
-        store_degree<A, l>(g_y, lanes, v, gradients);
+        store_degree<A>(g_y, l, lanes, v, gradients);
       }
     });
   }
@@ -241,36 +241,48 @@ class TensorTrack {
     Buffer<Real> weights;
   };
 
-  static constexpr int highest_degree = 8;
+  static constexpr int highest_degree = 8, highest_constant_degree = 3;
 
-  // Calls work with each degree as a constant, so that the components of a degree stay in registers.
+  /// A degree known when the kernel is compiled, so that its components stay in registers; and any other.
+  template <int L>
+  struct ConstantDegree {
+    static constexpr int most = 2 * L + 1;
+    constexpr operator int() const { return L; }
+  };
+  struct AnyDegree {
+    static constexpr int most = 2 * highest_degree + 1;
+    int value;
+    operator int() const { return value; }
+  };
+
   template <class Work>
   inline __attribute__((always_inline)) void for_each_degree(Work &&work) const {
     [&]<int... L>(std::integer_sequence<int, L...>) __attribute__((always_inline)) {
-      ((L <= l_max ? work(std::integral_constant<int, L>{}) : void()), ...);
-    }(std::make_integer_sequence<int, highest_degree + 1>{});
+      ((L <= l_max ? work(ConstantDegree<L>{}) : void()), ...);
+    }(std::make_integer_sequence<int, highest_constant_degree + 1>{});
+    for (int l = highest_constant_degree + 1; l <= l_max; ++l) work(AnyDegree{l});
   }
 
-  template <class A, int L>
-  static inline __attribute__((always_inline)) void load_degree(const Real *rows, std::int64_t lanes, std::int64_t v,
-                                                                typename A::Number (&to)[2 * L + 1]) {
-#pragma GCC unroll 17
-    for (int m = 0; m < 2 * L + 1; ++m) to[m] = A::load(rows + (L * L + m) * lanes + v);
+  template <class A, int Most>
+  static inline __attribute__((always_inline)) void load_degree(const Real *rows, int l, std::int64_t lanes, std::int64_t v,
+                                                                typename A::Number (&to)[Most]) {
+#pragma GCC unroll 7
+    for (int m = 0; m < 2 * l + 1; ++m) to[m] = A::load(rows + (l * l + m) * lanes + v);
   }
 
-  template <class A, int L>
-  static inline __attribute__((always_inline)) void store_degree(Real *rows, std::int64_t lanes, std::int64_t v,
-                                                                 const typename A::Number (&from)[2 * L + 1]) {
-#pragma GCC unroll 17
-    for (int m = 0; m < 2 * L + 1; ++m) A::store(rows + (L * L + m) * lanes + v, from[m]);
+  template <class A, int Most>
+  static inline __attribute__((always_inline)) void store_degree(Real *rows, int l, std::int64_t lanes, std::int64_t v,
+                                                                 const typename A::Number (&from)[Most]) {
+#pragma GCC unroll 7
+    for (int m = 0; m < 2 * l + 1; ++m) A::store(rows + (l * l + m) * lanes + v, from[m]);
   }
 
   // sum_m Y_lm q[lm, u]
-  template <class A, int L>
-  inline __attribute__((always_inline)) typename A::Number angular(const typename A::Number (&harmonics)[2 * L + 1], const Real *q, int u) const {
-    auto result = harmonics[0] * A::scalar(q, L * L * stride + u);
-#pragma GCC unroll 17
-    for (int m = 1; m < 2 * L + 1; ++m) result += harmonics[m] * A::scalar(q, (L * L + m) * stride + u);
+  template <class A, int Most>
+  inline __attribute__((always_inline)) typename A::Number angular(const typename A::Number (&harmonics)[Most], int l, const Real *q, int u) const {
+    auto result = harmonics[0] * A::scalar(q, l * l * stride + u);
+#pragma GCC unroll 7
+    for (int m = 1; m < 2 * l + 1; ++m) result += harmonics[m] * A::scalar(q, (l * l + m) * stride + u);
     return result;
   }
 
