@@ -18,7 +18,8 @@ def bench_tables(bench: dict[str, Any]) -> Iterator[Table | str]:
         layout, memory = f"{row['ranks']} x {row['threads']}", f"{row['peak_memory_bytes'] / 2**20:.0f}"
         speed.add_row(*_names(row, several), row["in"], layout, str(row["atoms"]), *times, memory)
     yield speed
-    yield f"median and range of {bench['settings']['turns']} turns of {bench['settings']['steps']} steps of 1 fs\n"
+    settings = bench["settings"]
+    yield f"median and range of {settings['turns']} turns of {settings['steps']} steps of 1 fs on {settings['device']}\n"
     forces = _table(*_heads(several), "network", "reference", numbers=("atoms", "largest difference", "largest force (eV/Å)"))
     for row in bench["accuracy"]:
         difference = "reference" if row["reference"] == row["engine"] else "–"
