@@ -193,6 +193,7 @@ void PairLatency::finish(const qallegro::Potential &potential) {
     run.last_step = update->ntimestep;
     run.run = runs_;
     run.threads = potential.threads();
+    run.skin = neighbor->skin;
     if (update->whichflag != 2 && update->dt > 0.0) run.timestep_fs = update->dt / force->femtosecond;
     if (latency.steps > 0) print(latency, run, potential.record());
     if (!options_.file.empty()) {

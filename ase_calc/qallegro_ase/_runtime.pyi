@@ -95,6 +95,12 @@ def sorted_pairs(
 
 phase_names: tuple[str, ...]  # where the time of a step goes, in the order of cpp/include/qallegro/phases.hpp
 
+def processor() -> str:
+    """What the machine calls its processor, or "unknown"."""
+
+def write_report(path: str, text: str) -> None:
+    """Write a file whole or not at all. Raises Error."""
+
 class Latency:
     """Statistics over steps in memory that does not grow: count, mean, extremes and quantiles of every phase. Seconds."""
 
@@ -112,6 +118,23 @@ class Latency:
     ) -> dict[str, Any] | None:
         """Take a step in. If it took at least `warn` times the median: {"ratio", "phase", "excess"}, the phase that grew by how many s."""
     def summary(self) -> dict[str, Any]: ...
+    def report(
+        self,
+        *,
+        source: str,
+        program_version: str,
+        description: str,
+        threads: int,
+        model: str,
+        dtype: str,
+        r_max: float,  # Å
+        record: str,  # JSON, of which `surrogate` is read
+        skin: float | None,  # Å
+        timestep_fs: float | None,
+        atoms: int,
+        last_step: int,
+    ) -> str:
+        """The report of a run on one rank in format "qallegro-latency", JSON."""
     def reset(self, warm: bool = False) -> None: ...
     @property
     def steps(self) -> int: ...  # after the warmup

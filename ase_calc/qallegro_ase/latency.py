@@ -5,7 +5,6 @@ import os
 import sys
 import time
 import warnings
-from importlib.metadata import version
 from typing import Any, TextIO
 
 import ase
@@ -59,7 +58,7 @@ class CalculatorLatency:
         self.warn = 0.0
         self._model, self._potential = model, potential
         self._statistics = runtime_module().Latency()
-        self._trace = self._dynamics = None
+        self._trace = self._dynamics = self._skin = None
         self._list_seconds, self._builds, self._evaluations, self._atoms, self._last_end = 0.0, 0, 0, 0, None
         self._trace_start = 0.0
 
@@ -74,49 +73,7 @@ class CalculatorLatency:
 
     def summary(self) -> dict[str, Any]:
         """The report, in the format that `qallegro latency report` reads (docs/latency.md). Seconds, bytes."""
-        measured = self._statistics.summary()
-        wall, counts, timestep = measured["step"]["total"], measured["counts"], self._timestep()
-        rates = {name: counts[key] / wall if wall else 0.0 for name, key in (("atom_steps", "atom_steps"), ("edges", "edges"))}
-        record = self._potential.record
-        description = self._potential.description
-        own = {name: values["total"] for name, values in measured["phases"].items()}
-        for values in measured["phases"].values():
-            values["ranks"] = dict.fromkeys(("min", "avg", "max"), values["total"])
-        return {
-            "format": "qallegro-latency",
-            "format_version": 1,
-            "source": "ase",
-            "model": self._model,
-            "engine": description.split()[0],
-            "device": description.split(",")[0].split()[-1],
-            "description": description,
-            "surrogate": (record.get("surrogate") or {}).get("form"),
-            "dtype": record["dtype"],
-            "ranks": 1,
-            "threads": _threads(description),
-            "atoms": self._atoms,
-            "timestep_fs": timestep,
-            "run": 1,
-            "first_step": max(self._evaluations - measured["steps"], 0),
-            "last_step": self._evaluations,
-            "wall_seconds": wall,
-            "atom_steps_per_second": rates["atom_steps"],
-            "edges_per_second": rates["edges"],
-            "ns_per_day": 86400.0 * 1e-6 * timestep * measured["steps"] / wall if timestep and wall else None,
-            **measured,
-            "per_rank": [
-                {
-                    "rank": 0,
-                    "atoms": self._atoms,
-                    "ghosts": 0,
-                    "edges": counts["edges"] // measured["steps"] if measured["steps"] else 0,
-                    "peak_memory_bytes": measured["peak_memory_bytes"],
-                    "phases": own,
-                }
-            ],
-            "versions": {"qallegro": version("qallegro"), "ase": ase.__version__},
-            "machine": {"processor": processor(), "cores": os.cpu_count()},
-        }
+        return json.loads(self._report())
 
     def to_json(self, path: str | os.PathLike | None = None) -> str:
         """The report as text; with a path it is written there too, whole or not at all.
@@ -124,19 +81,13 @@ class CalculatorLatency:
         Raises:
             SetupError: the file cannot be written.
         """
-        text = json.dumps(self.summary(), indent=1) + "\n"
+        text = self._report()
         if path is not None:
-            part = f"{os.fspath(path)}.part{os.getpid()}"
+            runtime = runtime_module()
             try:
-                with open(part, "w", encoding="utf-8") as file:
-                    file.write(text)
-                os.replace(part, path)
-            except OSError as error:
-                if os.path.exists(part):
-                    os.unlink(part)
-                raise SetupError(
-                    f"the latency report `{path}` must be writable: {error.strerror}; choose another file or folder"
-                ) from error
+                runtime.write_report(os.fspath(path), text)
+            except runtime.Error as error:
+                raise SetupError(str(error)) from error
         return text
 
     def table(self) -> str:
@@ -207,6 +158,7 @@ class CalculatorLatency:
         now = time.perf_counter()
         begin = start if self._dynamics is None or self._last_end is None else self._last_end
         self._evaluations, self._atoms, self._last_end = self._evaluations + 1, atoms, now
+        self._skin = verlet.skin
         slow = self._potential.add_latency(
             self._statistics,
             self._evaluations,
@@ -232,6 +184,23 @@ class CalculatorLatency:
         """The calculator begins a neighbor list of its own anew, whose clock starts at zero."""
         self._list_seconds, self._builds = 0.0, 0
 
+    def _report(self) -> str:
+        record, description = self._potential.record, self._potential.description
+        return self._statistics.report(
+            source="ase",
+            program_version=ase.__version__,
+            description=description,
+            threads=_threads(description),
+            model=self._model,
+            dtype=record["dtype"],
+            r_max=record["r_max"],
+            record=json.dumps({"surrogate": record.get("surrogate")}),
+            skin=self._skin,
+            timestep_fs=self._timestep(),
+            atoms=self._atoms,
+            last_step=self._evaluations,
+        )
+
     def _timestep(self) -> float | None:
         dt = getattr(self._dynamics, "dt", None)
         return float(dt / units.fs) if dt else None
@@ -243,12 +212,3 @@ def _threads(description: str) -> int:
         if word in ("thread", "threads"):
             return int(number)
     return 1
-
-
-def processor() -> str:
-    """What the machine calls its processor."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return "unknown"

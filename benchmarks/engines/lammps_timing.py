@@ -70,13 +70,11 @@ def measure(
         LammpsError: LAMMPS refused or failed.
     """
     with LammpsSession(lmp, layout.ranks, layout.threads, potential.environment) as session:
-        head = session.run(_MOTION.format(cells=cells_of(n_atoms), rebuild_every=rebuild_every) + potential.pair)
-        head += session.run(f"run {warmup}")
+        head = prepare(session, potential, n_atoms, rebuild_every) + session.run(f"run {warmup}")
         memory = [session.memory()]
         timings = []
         for segment in range(segments):
-            count = steps * (segment + 1) // segments - steps * segment // segments
-            timings.append(_timings(session.run(f"run {count}"), n_atoms, count))
+            timings.append(advance(session, n_atoms, steps * (segment + 1) // segments - steps * segment // segments))
             memory.append(session.memory())
     known = [m for m in memory if m is not None]
     return {
@@ -86,6 +84,16 @@ def measure(
         "resident": [m.resident for m in known],
         "description": _description(head),
     }
+
+
+def prepare(session: LammpsSession, potential: Potential, n_atoms: int, rebuild_every: int) -> str:
+    """Everything before the first `run`. Returns: what LAMMPS printed."""
+    return session.run(_MOTION.format(cells=cells_of(n_atoms), rebuild_every=rebuild_every) + potential.pair)
+
+
+def advance(session: LammpsSession, n_atoms: int, steps: int) -> dict[str, Any]:
+    """Seconds of the next `steps` steps, as in `measure`, with "builds" and "cpu_use"."""
+    return _timings(session.run(f"run {steps}"), n_atoms, steps)
 
 
 def _timings(output: str, n_atoms: int, steps: int) -> dict[str, Any]:

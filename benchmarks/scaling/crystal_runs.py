@@ -1,6 +1,7 @@
 """LAMMPS on displaced fcc sites with `pair_style qallegro latency FILE`: its report, and what the ranks send, counted in MPI itself."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -19,7 +20,7 @@ TIMESTEP = 1e-7
 
 SCRIPT = """units metal
 lattice fcc {lattice}
-region box block 0 {cells} 0 {cells} 0 {cells}
+region box block 0 {cells[0]} 0 {cells[1]} 0 {cells[2]}
 create_box 1 box
 create_atoms 1 box
 mass 1 {mass}
@@ -36,21 +37,21 @@ run {steps}
 
 
 class Crystal(NamedTuple):
-    """`cells` cubic cells of `lattice` Å along each edge; the model file and the species in it that all atoms are.
+    """`cells` cubic cells of `lattice` Å along each direction; the model file and the species in it that all atoms are.
 
     `displacement` Å is how far atoms are off their sites at most, in each direction; a quarter of `lattice` leaves no planes.
     """
 
     model: Path
     species: str
-    cells: int
+    cells: tuple[int, int, int]
     lattice: float
     displacement: float
 
     @property
     def atoms(self) -> int:
         """Four a cell."""
-        return 4 * self.cells**3
+        return 4 * math.prod(self.cells)
 
     @property
     def density(self) -> float:

@@ -4,6 +4,7 @@
 
 Ghosts, edges, messages and bytes do not depend on speed: 1, 2, 4 and 8 ranks, more than there are cores if need be; messages are counted
 inside MPI. Times on as many ranks as there are cores, at most 2: constants are fitted to one rank and other numbers of atoms.
+Weak scaling compares two ranks with one that has half of the box.
 Writes NAME.json, NAME.md, NAME.png, and NAME_ranks.png: what the fitted constants predict for larger systems and thousands of ranks.
 """
 
@@ -12,6 +13,7 @@ import json
 import os
 import statistics
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +43,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, help="exported file; by default one of size S with random weights is made")
     parser.add_argument("--lattice", type=float, default=3.63, help="Å")
-    parser.add_argument("--cells", type=int, default=10, help="cubic cells along an edge of the validated system")
+    parser.add_argument("--cells", type=int, default=10, help="cubic cells along an edge of the validated system, an even number")
     parser.add_argument("--fit-cells", type=int, nargs="+", default=[1, 3, 5, 8, 13], help="the same of the runs that constants come from")
     parser.add_argument("--steps", type=int, default=100, help="of timed runs")
     parser.add_argument("--turns", type=int, default=5, help="timed runs of each kind; the median counts")
     parser.add_argument("-o", "--output", default="scaling_validation", help="name of the files, without suffix")
     arguments = parser.parse_args()
+    if arguments.cells < 2 or arguments.cells % 2:
+        parser.error(f"--cells must be an even number of at least 2, got {arguments.cells}")
     with tempfile.TemporaryDirectory() as folder:
         result, plan = validate(arguments, Path(folder))
     output = Path(arguments.output)
@@ -65,7 +69,7 @@ def validate(arguments: argparse.Namespace, folder: Path) -> tuple[dict[str, Any
     counts = []
     for structure, displacement in STRUCTURES.items():
         chosen = displacement if displacement is not None else arguments.lattice / 4
-        crystal = Crystal(model, record["atom_types"][0], arguments.cells, arguments.lattice, chosen)
+        crystal = Crystal(model, record["atom_types"][0], (arguments.cells,) * 3, arguments.lattice, chosen)
         counts += [_compare_counts(structure, crystal, record, ranks, folder, counter) for ranks in COUNT_RANKS]
     times, constants, setting = _compare_times(arguments, crystal, record, folder)
     plan = Plan(Request(crystal.atoms, model, [1]), _system(crystal, record), constants, setting, [])
@@ -133,36 +137,50 @@ def _compare_times(
 ) -> tuple[list[dict[str, Any]], Constants, str]:
     """Predicted and measured time of a step; the measured runs and those of the fit take turns, for machines drift."""
     ranks_timed = [ranks for ranks in (1, 2) if ranks <= len(os.sched_getaffinity(0))]
-    fit_files, seconds, fullest = [], {ranks: [] for ranks in ranks_timed}, dict.fromkeys(ranks_timed, 1.0)
+    half = crystal._replace(cells=(arguments.cells // 2, arguments.cells, arguments.cells))
+    fit_files, fullest = [], dict.fromkeys(ranks_timed, 1.0)
+    seconds, half_seconds = {ranks: [] for ranks in ranks_timed}, []
     for turn in range(arguments.turns):
         for cells in arguments.fit_cells:
             name = f"fit{cells}_{turn}"
-            run(crystal._replace(cells=cells), 1, arguments.steps, folder, name)
+            run(crystal._replace(cells=(cells,) * 3), 1, arguments.steps, folder, name)
             fit_files.append(folder / f"{name}.json")
         for ranks in ranks_timed:
             report, _ = run(crystal, ranks, arguments.steps, folder, f"time{ranks}_{turn}")
             seconds[ranks].append(report["wall_seconds"] / report["steps"])
             atoms = [rank["atoms"] for rank in report["per_rank"]]
             fullest[ranks] = max(atoms) * ranks / sum(atoms)
+        report, _ = run(half, 1, arguments.steps, folder, f"half_{turn}")
+        half_seconds.append(report["wall_seconds"] / report["steps"])
     system = _system(crystal, record)
     before, _ = measure(crystal.model)
     reports = read_reports(fit_files)
     ratio = _list_ratio(system, reports)
     constants = fit_reports(reports, ratio, 1.0, before)
+    one = {"strong": seconds[1], "weak": half_seconds}
+    first = {
+        "strong": predict(system, 1, constants),
+        "weak": predict(replace(system, atoms=half.atoms, box=(0.5, 1.0, 1.0)), 1, constants),
+    }
     times = []
     for ranks in ranks_timed:
-        predicted = predict(system, ranks, constants, imbalance=fullest[ranks])
-        times.append(
-            {
-                "ranks": ranks,
-                "measured": statistics.median(seconds[ranks]),
-                "all_measured": seconds[ranks],
-                "model": predicted.step_time,
-                "efficiency": predicted.efficiency,
-                "measured_efficiency": statistics.median(seconds[1]) / (ranks * statistics.median(seconds[ranks])),
-            }
-        )
-    return times, constants, reports.setting
+        for scaling, alone in first.items():
+            measured = one[scaling] if ranks == 1 else seconds[ranks]
+            predicted = alone if ranks == 1 else predict(system, ranks, constants, imbalance=fullest[ranks])
+            share = alone.atoms * ranks / predicted.atoms  # of the work of a rank
+            times.append(
+                {
+                    "scaling": scaling,
+                    "ranks": ranks,
+                    "atoms": predicted.atoms,
+                    "measured": statistics.median(measured),
+                    "all_measured": measured,
+                    "model": predicted.step_time,
+                    "efficiency": alone.step_time / (share * predicted.step_time),
+                    "measured_efficiency": statistics.median(one[scaling]) / (share * statistics.median(measured)),
+                }
+            )
+    return sorted(times, key=lambda row: row["scaling"]), constants, reports.setting
 
 
 def _list_ratio(system: System, reports: Reports) -> float:

@@ -23,11 +23,12 @@ def markdown(result: dict[str, Any]) -> str:
     for row in result["counts"]:
         cells = [_compared(row[name]) for name in QUANTITIES]
         lines.append(f"| {row['structure']} | {row['ranks']} | " + " | ".join(cells) + " |")
-    lines += ["", "| ranks | ms a step, measured / model | efficiency, measured / model |", "|---|---|---|"]
+    lines += ["", "| scaling | ranks | atoms | ms a step, measured / model | efficiency, measured / model |", "|---|---|---|---|---|"]
     for row in result["times"]:
         ms, model_ms = 1e3 * row["measured"], 1e3 * row["model"]
         efficiency = f"{row['measured_efficiency']:.0%} / {row['efficiency']:.0%}"
-        lines.append(f"| {row['ranks']} | {ms:.3g} / {model_ms:.3g} ({ms / model_ms - 1:+.0%}) | {efficiency} |")
+        what = f"{row['scaling']} | {row['ranks']} | {row['atoms']:,}"
+        lines.append(f"| {what} | {ms:.3g} / {model_ms:.3g} ({ms / model_ms - 1:+.0%}) | {efficiency} |")
     return "\n".join(lines) + "\n"
 
 
@@ -52,10 +53,11 @@ def draw(result: dict[str, Any], path: Path) -> None:
         axis.grid(alpha=0.3)
     axes[0].legend(frameon=False, fontsize=8)
     last = axes[-1]
-    for k, row in enumerate(result["times"]):
+    strong = [row for row in result["times"] if row["scaling"] == "strong"]
+    for k, row in enumerate(strong):
         last.bar(k - 0.2, 1e3 * row["measured"], 0.38, color="C0", label="LAMMPS" if k == 0 else None)
         last.bar(k + 0.2, 1e3 * row["model"], 0.38, color="0.6", label="model" if k == 0 else None)
-    last.set_xticks(range(len(result["times"])), [str(row["ranks"]) for row in result["times"]])
+    last.set_xticks(range(len(strong)), [str(row["ranks"]) for row in strong])
     last.set(xlabel="MPI ranks", ylabel="ms a step")
     last.legend(frameon=False, fontsize=8)
     figure.savefig(path, dpi=140)

@@ -13,6 +13,7 @@
 
 #include "check.hpp"
 #include "qallegro/latency_files.hpp"
+#include "qallegro/latency_report.hpp"
 
 using namespace qallegro;
 
@@ -151,6 +152,24 @@ TEST(the_report_is_json_and_whole) {
   CHECK(report["phases"].size() == phase_names.size());
   CHECK_CLOSE(report["phases"]["mlp"]["median"].get<double>(), 0.001, StreamingStatistics::relative_accuracy * 0.001);
   CHECK(report["peak_memory_bytes"].get<std::int64_t>() > 1000000);
+}
+
+TEST(a_report_of_one_rank_is_that_of_its_steps) {
+  Latency latency(1);
+  for (int k = 0; k < 4; ++k) latency.add(step_of(0.001, 0.002, k));
+  qallegro::RunDescription run;
+  run.source = "ase";
+  run.description = "native on cpu, plain";
+  run.skin = 1.5;
+  qallegro::Record record;
+  record.r_max = 4.0;
+  record.json = "{}";
+  const auto report = nlohmann::json::parse(qallegro::latency_report(qallegro::run_of(latency), run, record));
+  CHECK(report["steps"] == 3 && report["ranks"] == 1 && report["per_rank"][0]["atoms"] == 10);
+  CHECK(report["r_max"] == 4.0 && report["skin"] == 1.5 && report["engine"] == "native" && report["device"] == "cpu");
+  CHECK(report["timestep_fs"].is_null() && report["ns_per_day"].is_null() && report["surrogate"].is_null());
+  CHECK(report["phases"]["mlp"]["ranks"]["max"] == report["phases"]["mlp"]["total"]);
+  CHECK(report["wall_seconds"] == report["step"]["total"]);
 }
 
 TEST(files_are_whole_or_not_there) {

@@ -110,6 +110,7 @@ def test_the_report_is_written_whole(exported, tmp_path):
     report = json.loads(text)
     assert (report["format"], report["format_version"], report["source"]) == ("qallegro-latency", 1, "ase")
     assert report["versions"].keys() == {"qallegro", "ase"}
+    assert (report["r_max"], report["skin"]) == (calc.r_max, 1.0)
     with pytest.raises(SetupError, match="must be writable: No such file or directory; choose another"):
         calc.latency.to_json(tmp_path / "missing" / "latency.json")
     assert [file.name for file in tmp_path.iterdir()] == ["latency.json"]

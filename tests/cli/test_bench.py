@@ -11,6 +11,7 @@ import pytest
 from lammps_models import FLOAT32, FLOAT64, write_allegro
 from native_files import random_potential, write_native_file
 from qallegro.errors import ExportError
+from qallegro.latency import bench_accuracy
 from qallegro.latency.bench_compare import ratio_interval
 from qallegro.latency.bench_reference import float64_potential
 from qallegro.latency.bench_systems import base_structure, repeated, repeats_for
@@ -81,6 +82,31 @@ def test_speed_and_accuracy_are_printed(bench, folder):
     assert row["dtype"] == "float64" and row["largest_difference"] < FLOAT64.force
 
 
+def test_forces_are_compared_on_all_sizes_that_are_not_too_large(program, folder, monkeypatch):
+    words = ("--engine", "native", "--in", "raw", "--sizes", "100,30", "--steps", 1, "--turns", 1)
+    for most, sizes in ((1000, [32, 108]), (50, [32])):
+        monkeypatch.setattr(bench_accuracy, "MOST_COMPARED", most)
+        code, _, err = program("bench", "model.pth", *words, "-o", "sizes.json")
+        assert code == 0, err
+        rows = json.loads((folder / "sizes.json").read_text())["accuracy"]
+        assert [row["atoms"] for row in rows] == sizes
+        assert all(row["reference"] == "float64" and row["largest_difference"] < FLOAT64.force for row in rows)
+
+
+def test_a_circuit_on_two_threads(program, folder):
+    """The file has no program for libtorch, so that nothing is there to compare its surrogate with."""
+    write_native_file(folder / "circuit.pth", random_potential(tiny_config("qdi")))
+    words = ("--engine", "native", "--in", "lammps,ase,raw", "--threads", 2, "--sizes", 30, "--steps", 2, "--turns", 1)
+    code, out, err = program("bench", "circuit.pth", *words, "-o", "circuit.json")
+    assert code == 0, err
+    assert "1 x 2" in out and "none runs" in out
+    bench = json.loads((folder / "circuit.json").read_text())
+    reports = [row["turns"][0]["report"] for row in bench["candidates"]]
+    assert [(report["source"], report["threads"]) for report in reports] == [("lammps", 2), ("ase", 2), ("raw", 2)]
+    assert all(report["surrogate"] == "gates" and report["phases"]["surrogate"]["total"] > 0.0 for report in reports)
+    assert bench["accuracy"][0]["reference"] is None and bench["settings"]["device"] == "cpu"
+
+
 @pytest.mark.slow
 def test_engine_of_all_that_cannot_run_the_file_is_left_out(program):
     words = ("--in", "raw", "--repeat", 1, "--steps", 1, "--turns", 1)
@@ -113,6 +139,8 @@ MISTAKES = {
     "structure": (["--structure", "absent.xyz"], "`--structure` must be a file that ASE can read, got `absent.xyz`"),
     "foreign species": (["--structure", "gold.xyz"], "must hold atoms of the model's species"),
     "twice": (["model.pth"], "got 'model.pth' more than once"),
+    "device": (["--device", "tpu"], "`--device` must be cpu, cuda or cuda:N, got 'tpu'"),
+    "engine of the CPU": (["--device", "cuda", "--engine", "native"], "got native: `engine` `native` runs on the CPU"),
     "cannot run": (
         ["--engine", "torchscript", "--in", "raw"],
         "`--engine` must name engines that run `model.pth`, got torchscript",
@@ -205,10 +233,22 @@ def test_engines_are_compared_with_the_program_in_the_file(qallegro, tmp_path, m
     assert code == 0, err
     bench = json.loads((tmp_path / "bench.json").read_text())
     rows = {row["engine"]: row for row in bench["accuracy"]}
+    assert rows.keys() == {"native", "torchscript"}
     for row in rows.values():
         assert row["reference"] == "float64" and 0.0 < row["largest_difference"] < FLOAT32.force
     assert {(row["engine"], row["in"]) for row in bench["candidates"]} == {(e, p) for e in rows for p in ("raw", "lammps")}
     assert not bench["left_out"] and all(row["min"] <= row["median"] <= row["max"] for row in bench["candidates"])
+
+
+@pytest.mark.slow
+def test_a_circuit_is_compared_with_the_program_in_the_file(qallegro, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_allegro("qdi", "float32", tmp_path / "circuit.qallegro.pth")
+    code, out, err = qallegro("bench", "circuit.qallegro.pth", "--sizes", "30", "--steps", 2, "--turns", 1, "--in", "raw,ase,lammps")
+    assert code == 0, err
+    rows = {row["engine"]: row for row in json.loads((tmp_path / "bench.json").read_text())["accuracy"]}
+    assert rows["native"]["reference"] == "torchscript" and 0.0 < rows["native"]["largest_difference"] < FLOAT32.force
+    assert rows["torchscript"]["largest_difference"] is None
 
 
 def test_reference_is_the_model_of_the_file(tmp_path):

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 
+import numpy as np
 import pytest
 
 from qallegro.latency.phases import PHASES
@@ -144,7 +145,7 @@ def test_trace_lays_phases_out_inside_of_their_step(qallegro, folder):
     assert {event["args"]["name"] for event in events if event["name"] == "process_name"} == {"rank 0", "rank 1"}
     total = sum(SECONDS.values())
     for rank in range(2):
-        own = [event for event in events if event["pid"] == rank and event["ph"] == "X"]
+        own = [event for event in events if event["pid"] == rank + 1 and event["ph"] == "X"]
         steps = [event for event in own if event["cat"] == "step"]
         assert [step["ts"] for step in steps] == pytest.approx([1e6 * (1.0 + total * k) for k in range(2)], rel=SUM_OF_TIMES)
         for step in steps:
@@ -153,7 +154,28 @@ def test_trace_lays_phases_out_inside_of_their_step(qallegro, folder):
             assert [event["name"] for event in inside] == ["packing of edges", "MLPs", "backward", "communication"]
             assert sum(event["dur"] for event in inside) == pytest.approx(step["dur"], rel=SUM_OF_TIMES)
             for event, after in zip(inside, inside[1:], strict=False):
-                assert event["ts"] + event["dur"] == pytest.approx(after["ts"], rel=SUM_OF_TIMES)
+                assert event["ts"] + event["dur"] == after["ts"]
+
+
+def test_events_of_a_trace_nest_to_the_nanosecond(qallegro, folder):
+    """Perfetto cuts every number to whole nanoseconds and leaves out events that overlap."""
+    rng = np.random.default_rng(5)
+    end, lines = -0.4e-3, ""  # the trace begins within the first step
+    for step in range(300):
+        seconds = dict(zip(PHASES, rng.exponential(2e-5, len(PHASES)).tolist(), strict=True))
+        total = sum(seconds.values())
+        end += total
+        lines += trace_line(0, step, end=max(end, 0.0), total=total, phases=seconds)
+    (folder / "t.jsonl").write_text(lines)
+    assert qallegro("latency", "trace", "t.jsonl", "-o", "trace.json").code == 0
+    events = [event for event in json.loads((folder / "trace.json").read_text())["traceEvents"] if event["ph"] == "X"]
+    spans = [(event["cat"], int(1000 * event["ts"]), int(1000 * event["ts"]) + int(1000 * event["dur"])) for event in events]
+    steps, phases = ([span[1:] for span in spans if span[0] == kind] for kind in ("step", "phase"))
+    assert len(steps) == 300 and spans[0][1] >= 0
+    for own in (steps, phases):
+        assert all(before[1] <= after[0] for before, after in zip(own, own[1:], strict=False))
+    inside = [any(step[0] <= phase[0] and phase[1] <= step[1] for step in steps) for phase in phases]
+    assert all(inside)
 
 
 def test_last_line_of_a_killed_run_is_left_out(qallegro, folder):

@@ -32,6 +32,9 @@ def folder(tmp_path_factory):
         "per_rank": [{"rank": 0, "atoms": 500, "ghosts": 1500, "edges": 9000, "peak_memory_bytes": 45000000, "phases": phases}],
     }
     (path / "run.json").write_text(json.dumps(report))
+    (path / "thin.json").write_text(json.dumps(report | {"r_max": 4.0, "skin": 1.0}))
+    (path / "long.json").write_text(json.dumps(report | {"r_max": 5.0}))
+    (path / "garbled.json").write_text(json.dumps(report | {"skin": -1.0}))
     (path / "other.json").write_text(json.dumps(report | {"dtype": "float64"}))
     (path / "foreign.json").write_text(json.dumps({"format": "other"}))
     (path / "broken.json").write_text("{")
@@ -95,6 +98,22 @@ def test_plan_from_a_report(program, tmp_path):
     assert row["ns_per_day"] == pytest.approx(86400 / row["step_seconds"] * 2e-6)
 
 
+@pytest.mark.parametrize(("options", "skin"), [({}, 1.0), ({"skin": "2"}, 2.0)])
+def test_skin_is_that_of_the_report_unless_given(program, tmp_path, options, skin):
+    code, out, err = program(*words(report="thin.json", atoms="500", **options), "-o", tmp_path / "plan.json")
+    assert code == 0, err
+    assert "float32, 1 thread a rank, skin 1 Å" in out
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    assert plan["system"]["skin"] == skin
+    # What a pair of the list takes was measured with the report's own skin.
+    assert plan["constants"]["pair"]["value"] == pytest.approx(0.01 / 10 / (9000 * (5.0 / 4.0) ** 3), rel=1e-6)
+
+
+def test_reports_of_different_skins_are_refused(program):
+    code, _, err = program(*words(report="thin.json"), "--report", "run.json")
+    assert code == 1 and "all reports must be of one setting" in err
+
+
 def test_weak_scaling(program):
     code, out, err = program(*words(), "--weak")
     assert code == 0, err
@@ -111,9 +130,11 @@ def test_weak_scaling(program):
         ({"model": "nowhere.pth"}, "nowhere.pth"),
         ({"model": "model.pth"}, "model.pth"),
         ({"model": "run.json"}, "run.json"),
-        ({"report": "foreign.json"}, "`foreign.json` is no latency report; `pair_style qallegro latency FILE` writes one"),
-        ({"report": "broken.json"}, "`broken.json` must be a latency report, but is no JSON"),
-        ({"report": "nowhere.json"}, "`--report` must name a file that can be read, got `nowhere.json`"),
+        ({"report": "foreign.json"}, "`format` of latency report `foreign.json` must be 'qallegro-latency', got 'other'"),
+        ({"report": "broken.json"}, "latency report `broken.json` must be JSON"),
+        ({"report": "nowhere.json"}, "latency report `nowhere.json` must be a file that can be read"),
+        ({"report": "long.json"}, "reports must be of `model.qallegro.pth`, whose r_max is 4 Å, but theirs is 5 Å"),
+        ({"report": "garbled.json"}, "`garbled.json` must be a whole latency report, but lacks or garbles skin -1.0"),
         ({"report": "other.json"}, "reports must be of `model.qallegro.pth`, which is float32, but they are of"),
         ({"ranks": "10000000000"}, "`--ranks` must be at most 100,000,000"),
         ({"density": "-1"}, "`--density` must be positive, got -1.0"),

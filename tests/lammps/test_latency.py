@@ -85,6 +85,7 @@ def test_phases_add_up(finished):
         spread = values["ranks"]
         assert (spread["min"], spread["max"]) == (min(own), max(own))
         assert spread["avg"] == pytest.approx(np.mean(own), rel=SUM_OF_TIMES)
+    assert (report["r_max"], report["skin"]) == (4.0, 2.0)
     assert report["ns_per_day"] == pytest.approx(report["steps"] * 0.5e-6 * 86400 / report["wall_seconds"])
 
 
@@ -120,6 +121,7 @@ def test_every_rank_traces_its_steps(finished):
         steps = [json.loads(line) for line in lines]
         assert [step["step"] for step in steps] == list(range(1, STEPS + 21))
         assert {step["rank"] for step in steps} == {rank}
+        assert {type(step["allocated"]) for step in steps} == {bool}
         for step in steps:
             assert sum(step["phases"].values()) == pytest.approx(step["total"], rel=SUM_OF_TIMES)
 
@@ -186,6 +188,15 @@ def test_a_full_disk_ends_the_trace_with_one_warning(folder):
     done = run_well(f"{BOX}{style('latency full.json latency trace')}{MOVE}run 10\n", folder, 1, "full")
     assert done.output.count("No space left on device; the simulation goes on without it") == 1
     assert report_of(folder, "full.json")["steps"] == 10 - WARMUP
+
+
+def test_a_report_that_cannot_be_written_any_more_ends_no_run(folder):
+    script = (
+        f"{BOX}shell mkdir gone\n{style('latency gone/out.json')}{MOVE}run 5\nshell rm gone/out.json\nshell rmdir gone\nrun 5\nprint done\n"
+    )
+    done = run_well(script, folder, 1, "gone")
+    assert done.output.count("must be writable: No such file or directory; choose another file or folder") == 1
+    assert done.output.count("qallegro latency of ") == 2 and "\ndone" in done.output
 
 
 def test_a_slow_step_is_told(folder):

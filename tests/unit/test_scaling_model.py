@@ -198,8 +198,8 @@ NOT_A_NUMBER = {"neighbor_list": 0.0, "communication": 0.0, "mlp": float("nan")}
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"format": "other"}, "is no latency report"),
-        ({"format_version": 2}, "is a report of version 2; this qallegro reads version 1"),
+        ({"format": "other"}, "`format` of latency report `.*` must be 'qallegro-latency'"),
+        ({"format_version": 2}, "`format_version` of latency report `.*` must be 1, got 2"),
         ({"source": "ase"}, "is a report of ase; the model of LAMMPS needs reports of"),
         ({"per_rank": None}, "must be a whole latency report"),
         ({"counts": {}}, "neighbor_list_builds"),

@@ -25,6 +25,7 @@ struct RunDescription {
   std::int64_t atoms = 0, first_step = 0, last_step = 0;
   int run = 1, threads = 1;
   std::optional<double> timestep_fs;  ///< none where steps are not steps in time
+  std::optional<double> skin;         ///< Å, that the neighbor list reaches beyond `r_max`
 };
 
 /// The statistics of all ranks. Every rank takes every step, so that a step of the merged stream is a rank's step.
@@ -45,8 +46,14 @@ struct RunLatency {
   std::optional<double> ns_per_day(const RunDescription &run) const;
 };
 
+/// Of a program that runs on one rank.
+RunLatency run_of(const Latency &latency);
+
 /// The report in format "qallegro-latency" (docs/latency.md), a JSON text that ends in a newline.
 std::string latency_report(const RunLatency &latency, const RunDescription &run, const Record &record);
+
+/// What the machine calls its processor, or "unknown".
+std::string processor();
 
 /// The form of the quantum surrogate of a file, if it has one.
 std::optional<std::string> surrogate_form(const Record &record);

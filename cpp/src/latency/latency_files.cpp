@@ -66,8 +66,16 @@ TraceFile::~TraceFile() {
 
 bool TraceFile::write(const StepLatency &step, double end) {
   if (descriptor_ < 0) return false;
-  nlohmann::ordered_json line{{"rank", rank_},       {"step", step.step},     {"end", end},           {"total", step.total}, {"atoms", step.atoms},
-                              {"ghosts", step.ghosts}, {"edges", step.edges}, {"rebuilt", step.rebuilt}, {"phases", nlohmann::ordered_json::object()}};
+  nlohmann::ordered_json line{{"rank", rank_},
+                              {"step", step.step},
+                              {"end", end},
+                              {"total", step.total},
+                              {"atoms", step.atoms},
+                              {"ghosts", step.ghosts},
+                              {"edges", step.edges},
+                              {"rebuilt", step.rebuilt},
+                              {"allocated", step.grew},
+                              {"phases", nlohmann::ordered_json::object()}};
   for (int p = 0; p < phase_count; ++p)
     if (const double seconds = step.seconds[static_cast<Phase>(p)]; seconds != 0.0) line["phases"][phase_names[p]] = seconds;
   const int reason = write_all(descriptor_, line.dump() + "\n");

@@ -1,6 +1,7 @@
 #include "qallegro/latency_report.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <thread>
 
@@ -21,13 +22,6 @@ Json over_ranks(const std::vector<RankLatency> &ranks, Phase phase) {
     sum += rank.totals[phase];
   }
   return {{"min", least}, {"avg", sum / static_cast<double>(ranks.size())}, {"max", most}};
-}
-
-std::string processor() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.rfind("model name", 0) == 0) return line.substr(std::min(line.size(), line.find(':') + 2));
-  return "unknown";
 }
 
 Json rank_rows(const std::vector<RankLatency> &ranks) {
@@ -62,6 +56,37 @@ std::optional<double> RunLatency::ns_per_day(const RunDescription &run) const {
   return 86400.0 * 1e-6 * *run.timestep_fs * static_cast<double>(steps) / wall_seconds;
 }
 
+std::string processor() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.rfind("model name", 0) == 0) return line.substr(std::min(line.size(), line.find(':') + 2));
+  return "unknown";
+}
+
+RunLatency run_of(const Latency &latency) {
+  RunLatency run;
+  run.steps = latency.steps();
+  run.wall_seconds = latency.total().total();
+  run.step = latency.total();
+  run.counts = latency.counts();
+  run.warmup_steps = latency.warmup_steps();
+  run.warmup_seconds = latency.warmup_seconds();
+  run.warmup_phases = latency.warmup_phases();
+  RankLatency rank;
+  const auto mean = [&run](std::int64_t sum) { return run.steps > 0 ? std::llround(static_cast<double>(sum) / static_cast<double>(run.steps)) : 0; };
+  rank.atoms = mean(run.counts.atom_steps);
+  rank.ghosts = mean(run.counts.ghost_steps);
+  rank.edges = mean(run.counts.edges);
+  rank.peak_memory = peak_memory();
+  for (int p = 0; p < phase_count; ++p) {
+    const auto phase = static_cast<Phase>(p);
+    run.phases[p] = latency.phase(phase);
+    rank.totals[phase] = run.phases[p].total();
+  }
+  run.ranks = {rank};
+  return run;
+}
+
 std::optional<std::string> surrogate_form(const Record &record) {
   const auto parsed = nlohmann::json::parse(record.json, nullptr, false);
   const auto surrogate = parsed.find("surrogate");
@@ -82,6 +107,8 @@ std::string latency_report(const RunLatency &latency, const RunDescription &run,
               {"description", run.description},
               {"surrogate", form ? Json(*form) : Json()},
               {"dtype", record.dtype},
+              {"r_max", record.r_max},
+              {"skin", run.skin ? Json(*run.skin) : Json()},
               {"ranks", latency.ranks.size()},
               {"threads", run.threads},
               {"atoms", run.atoms},

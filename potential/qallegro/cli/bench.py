@@ -20,6 +20,7 @@ class RunByDefault(TyperGroup):
 def run(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="exported files (.qallegro.pth, .qallegro.pt2)")],
     engine: Annotated[str, typer.Option(help="native, torchscript, aoti (with commas), or all that run the file")] = "all",
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N")] = "cpu",
     programs: Annotated[str, typer.Option("--in", help="lammps, ase, raw (the runtime on edges that stay), with commas")] = "lammps",
     sizes: Annotated[str | None, typer.Option(help="approximate numbers of atoms, like 100,1000,10000  [default: 500]")] = None,
     repeat: Annotated[int | None, typer.Option(help="instead of sizes: cells along each direction")] = None,
@@ -54,6 +55,7 @@ def run(
         threads=_integers(threads, "--threads"),
         steps=steps,
         turns=turns,
+        device=device,
     )
     console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

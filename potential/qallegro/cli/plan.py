@@ -15,7 +15,7 @@ def plan(
     report: Annotated[list[Path] | None, typer.Option(help="latency report of a LAMMPS run with this model; may be repeated")] = None,
     network_latency: Annotated[float, typer.Option(help="seconds a message")] = 2e-6,
     network_bandwidth: Annotated[float, typer.Option(help="bytes/s that a rank can send")] = 1e10,
-    skin: Annotated[float, typer.Option(help="Å, of the neighbor list")] = 2.0,
+    skin: Annotated[float | None, typer.Option(help="Å, of the neighbor list  [default: that of the reports, else 2]")] = None,
     neigh_every: Annotated[int, typer.Option(help="steps from one neighbor list to the next")] = 10,
     imbalance: Annotated[float, typer.Option(help="atoms of the fullest rank over those of the average one")] = 1.05,
     weak: Annotated[bool, typer.Option("--weak", help="weak scaling: every rank has --atoms atoms")] = False,

@@ -28,7 +28,7 @@ velocity all create {temperature} {seed}
 timestep {timestep}
 neighbor {skin} bin
 neigh_modify every {rebuild_every} delay 0 check no
-pair_style qallegro engine {engine} device cpu threads {threads} latency {report}
+pair_style qallegro engine {engine} device {device} threads {threads} latency {report}
 pair_coeff * * {model} {species}
 thermo_style custom step temp
 run {warmup}
@@ -58,7 +58,16 @@ def programs(ranks: int) -> list[str]:
 
 
 def run_lammps(
-    folder: Path, model: Path, engine: str, ranks: int, threads: int, sites: ase.Atoms, names: list[str], steps: int, warmup: int
+    folder: Path,
+    model: Path,
+    engine: str,
+    device: str,
+    ranks: int,
+    threads: int,
+    sites: ase.Atoms,
+    names: list[str],
+    steps: int,
+    warmup: int,
 ) -> dict[str, Any]:
     """Molecular dynamics of `steps` steps after `warmup` that do not count.
 
@@ -78,7 +87,15 @@ def run_lammps(
     link.symlink_to(model.absolute())
     masses = "\n".join(f"mass {k} {atomic_masses[atomic_numbers[name]]:.10g}" for k, name in enumerate(used, 1))
     motion = {"spring": SPRING, "width": HALF_WIDTH, "temperature": TEMPERATURE, "seed": SEED, "timestep": 1e-3 * TIMESTEP_FS}
-    run = {"engine": engine, "threads": threads, "steps": steps, "warmup": warmup, "skin": SKIN, "rebuild_every": REBUILD_EVERY}
+    run = {
+        "engine": engine,
+        "device": device,
+        "threads": threads,
+        "steps": steps,
+        "warmup": warmup,
+        "skin": SKIN,
+        "rebuild_every": REBUILD_EVERY,
+    }
     script = _INPUT.format(data="data", masses=masses, report="report.json", model="model", species=" ".join(used), **motion, **run)
     (folder / "in.lmp").write_text(script)
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), **mpi_settings(ranks)}

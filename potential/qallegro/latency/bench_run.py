@@ -1,9 +1,6 @@
 """Run a benchmark: candidates take turns, each turn real dynamics in a process of its own; medians, spread, and accuracy beside them."""
 
-import json
-import os
-import subprocess
-import sys
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
@@ -15,16 +12,16 @@ import ase.io
 import numpy as np
 
 from qallegro.errors import ConfigError, QAllegroError
+from qallegro.latency.bench_accuracy import compare_forces
 from qallegro.latency.bench_lammps import programs, run_lammps
-from qallegro.latency.bench_systems import base_structure, repeated, repeats_for
+from qallegro.latency.bench_systems import System, base_structure, repeated, repeats_for
+from qallegro.latency.bench_worker import ask
 from qallegro.latency.machine import describe_machine
 from qallegro.latency.reports import check_report
 
 FORMAT, VERSION = "qallegro-bench", 1
 ENGINES = ("native", "torchscript", "aoti")
 PROGRAMS = ("lammps", "ase", "raw")
-#: What engines are compared with, see bench_reference.py
-REFERENCE = "float64"
 #: Steps before those that count: engines over libtorch specialize themselves in the first few
 WARMUP = 5
 #: Seed of the order in which candidates take their turns
@@ -44,6 +41,7 @@ class Settings(NamedTuple):
     threads: list[int]
     steps: int
     turns: int
+    device: str = "cpu"  #: or "cuda", "cuda:N"
 
 
 class Candidate(NamedTuple):
@@ -60,15 +58,6 @@ class Candidate(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.file.name}, {self.engine} in {self.program}, {self.ranks} x {self.threads}, {self.atoms} atoms"
-
-
-class System(NamedTuple):
-    """A structure of one file's species."""
-
-    file: Path
-    record: dict[str, Any]
-    sites: Path
-    atoms: int
 
 
 def check(settings: Settings) -> None:
@@ -91,6 +80,8 @@ def check(settings: Settings) -> None:
         raise ConfigError(
             f"`--sizes` and `--repeat` both say how large the system is, got {settings.sizes} and {settings.repeat}; give one"
         )
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", settings.device):
+        raise ConfigError(f"`--device` must be cpu, cuda or cuda:N, got {settings.device!r}")
     if max(settings.ranks) > 1 and "lammps" not in settings.programs:
         raise ConfigError(f"`--ranks` above 1 needs `lammps` in `--in`, got {', '.join(settings.programs)}; MPI is LAMMPS's")
     if "lammps" in settings.programs:
@@ -118,7 +109,7 @@ def run(settings: Settings, advance: Callable[[str, int, int], None]) -> dict[st
     with tempfile.TemporaryDirectory(prefix="qallegro-bench-") as scratch:
         folder = Path(scratch)
         systems = list(_systems(settings, folder))
-        accuracy, engines, left_out = _accuracy(settings, systems, folder, advance)
+        accuracy, engines, left_out = compare_forces(systems, settings.engines, settings.device, folder, advance)
         candidates = [c for system in systems for c in _candidates(settings, system, engines[system.file])]
         turns: dict[Candidate, list[dict[str, Any]]] = {candidate: [] for candidate in candidates}
         order, rng, done = list(turns), np.random.default_rng(_SEED), 0
@@ -133,7 +124,13 @@ def run(settings: Settings, advance: Callable[[str, int, int], None]) -> dict[st
         "format_version": VERSION,
         "versions": _versions(),
         "machine": describe_machine(),
-        "settings": {"steps": settings.steps, "warmup": WARMUP, "turns": settings.turns, "structure": _text(settings.structure)},
+        "settings": {
+            "steps": settings.steps,
+            "warmup": WARMUP,
+            "turns": settings.turns,
+            "structure": _text(settings.structure),
+            "device": settings.device,
+        },
         "accuracy": accuracy,
         "left_out": left_out,
         "candidates": [_result(candidate, measured) for candidate, measured in turns.items()],
@@ -165,56 +162,6 @@ def _record(file: Path) -> dict[str, Any]:
         raise ConfigError(str(error)) from error
 
 
-def _accuracy(
-    settings: Settings, systems: list[System], folder: Path, advance: Callable[[str, int, int], None]
-) -> tuple[list[dict[str, Any]], dict[Path, list[str]], list[dict[str, str]]]:
-    """Forces of every engine beside the reference's on the smallest structure, engines that run, and those that do not.
-
-    The reference is the eager model in float64 or, where a file holds a circuit in a classical form, the engine of the file's own kind.
-    """
-    rows, engines, left_out = [], {}, []
-    for number, file in enumerate(settings.files):
-        system = next(s for s in systems if s.file == file)
-        kind, request = system.record["kind"], {"do": "forces", "model": str(file), "threads": 1}
-        asked = [name for engine in settings.engines for name in (("native", kind) if engine == "all" else (engine,))]
-        asked = list(dict.fromkeys(asked))
-        forces: dict[str, np.ndarray] = {}
-        about: dict[str, dict[str, Any]] = {}
-        for engine in dict.fromkeys((*asked, REFERENCE, kind)):
-            if engine not in asked and REFERENCE in forces:
-                continue
-            advance(f"forces of {file.name} by {engine}", number, len(settings.files))
-            output = folder / f"forces{number}-{engine}.npy"
-            answer = _ask({**request, "engine": engine, "output": str(output)}, system.sites, 1)
-            if "error" not in answer:
-                forces[engine], about[engine] = np.load(output), answer
-            elif engine in settings.engines:
-                raise ConfigError(f"`--engine` must name engines that run `{file}`, got {engine}: {answer['error']}")
-            elif engine in asked:
-                left_out.append({"file": file.name, "engine": engine, "reason": answer["error"]})
-        reference = REFERENCE if REFERENCE in forces else kind
-        engines[file] = [engine for engine in asked if engine in forces]
-        if not engines[file]:
-            raise ConfigError(f"`{file}` must run in one engine at least, none does: {left_out[-1]['reason']}")
-        rows += [_deviation(system, engine, forces, about[engine], reference) for engine in engines[file]]
-    return rows, engines, left_out
-
-
-def _deviation(system: System, engine: str, forces: dict[str, np.ndarray], about: dict[str, Any], reference: str) -> dict[str, Any]:
-    compared = reference in forces and engine != reference
-    return {
-        "file": system.file.name,
-        "engine": engine,
-        "description": about["description"],
-        "dtype": system.record["dtype"],
-        "atoms": system.atoms,
-        "edges": about["edges"],
-        "reference": reference if reference in forces else None,
-        "largest_force": float(np.abs(forces[engine]).max(initial=0.0)),
-        "largest_difference": float(np.abs(forces[engine] - forces[reference]).max(initial=0.0)) if compared else None,
-    }
-
-
 def _candidates(settings: Settings, system: System, engines: list[str]) -> Iterator[Candidate]:
     names = tuple(system.record["atom_types"])
     for engine in engines:
@@ -230,23 +177,14 @@ def _turn(candidate: Candidate, settings: Settings, folder: Path) -> dict[str, A
     if c.program == "lammps":
         folder.mkdir()
         sites = ase.io.read(c.sites)
-        return run_lammps(folder, c.file, c.engine, c.ranks, c.threads, sites, list(c.names), settings.steps, WARMUP)
-    request = {"do": c.program, "model": str(c.file), "engine": c.engine, "threads": c.threads, "steps": settings.steps, "warmup": WARMUP}
-    answer = _ask(request, c.sites, c.threads)
+        engine = (c.engine, settings.device, c.ranks, c.threads)
+        return run_lammps(folder, c.file, *engine, sites, list(c.names), settings.steps, WARMUP)
+    request = {"do": c.program, "model": str(c.file), "engine": c.engine, "device": settings.device, "threads": c.threads}
+    answer = ask(request | {"steps": settings.steps, "warmup": WARMUP}, c.sites, c.threads)
     if "error" in answer:
         raise QAllegroError(f"{candidate} failed: {answer['error']}")
     check_report(answer["report"], f"{candidate}")
     return answer["report"] | {"model": str(c.file)}
-
-
-def _ask(request: dict[str, Any], sites: Path, threads: int) -> dict[str, Any]:
-    """Put `request` to a worker process."""
-    command = [sys.executable, "-m", "qallegro.latency.bench_worker", json.dumps(request | {"sites": str(sites)})]
-    done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": str(threads)}, capture_output=True, text=True)
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        return {"error": f"the process of engine {request['engine']} ended early: {last}"}
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _result(candidate: Candidate, reports: list[dict[str, Any]]) -> dict[str, Any]:

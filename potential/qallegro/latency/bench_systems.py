@@ -1,7 +1,7 @@
 """What a benchmark moves: crystals of a model's species, or a given structure, repeated to a size."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import ase
 import ase.io
@@ -16,6 +16,15 @@ SEED = 4711
 LEAST_DISTANCE = 2.4
 #: Å, so that a molecule does not see its images while its atoms swing
 MARGIN = 1.0
+
+
+class System(NamedTuple):
+    """A structure of one file's species."""
+
+    file: Path
+    record: dict[str, Any]
+    sites: Path
+    atoms: int
 
 
 def base_structure(record: dict[str, Any], path: Path | None, source: Path) -> ase.Atoms:

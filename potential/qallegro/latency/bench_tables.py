@@ -14,11 +14,12 @@ def bench_tables(bench: dict[str, Any]) -> Iterator[Table | str]:
     for row in sorted(bench["candidates"], key=lambda row: (row["file"], row["atoms"], row["median"])):
         # of steps of 1 fs
         ns_per_day = 86400.0 / (row["median"] * row["atoms"])
-        times = (f"{row['median']:.4g}", f"{row['min']:.3g}..{row['max']:.3g}", f"{ns_per_day:.3g}")
+        times = (_micros(row["median"], 4), f"{_micros(row['min'], 3)}..{_micros(row['max'], 3)}", f"{ns_per_day:.3g}")
         layout, memory = f"{row['ranks']} x {row['threads']}", f"{row['peak_memory_bytes'] / 2**20:.0f}"
         speed.add_row(*_names(row, several), row["in"], layout, str(row["atoms"]), *times, memory)
     yield speed
-    yield f"median and range of {bench['settings']['turns']} turns of {bench['settings']['steps']} steps of 1 fs\n"
+    settings = bench["settings"]
+    yield f"median and range of {settings['turns']} turns of {settings['steps']} steps of 1 fs on {settings['device']}\n"
     forces = _table(*_heads(several), "network", "reference", numbers=("atoms", "largest difference", "largest force (eV/Å)"))
     for row in bench["accuracy"]:
         difference = "reference" if row["reference"] == row["engine"] else "–"
@@ -52,10 +53,14 @@ def _names(row: dict[str, Any], several: bool) -> tuple[str, ...]:
     return (row["file"], row["engine"]) if several else (row["engine"],)
 
 
+def _micros(value: float, digits: int) -> str:
+    return f"{value:.{digits}g}" if value < 1000.0 else f"{value:.0f}"
+
+
 def _table(*texts: str, numbers: tuple[str, ...]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in texts:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name == "engine")
     for name in numbers:
         table.add_column(name, justify="right", overflow="fold", no_wrap=" " not in name)
     return table

@@ -1,17 +1,20 @@
 """Traces (JSON lines) to the Trace Event Format that chrome://tracing and Perfetto open.
 
-Format: https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
+Format: https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU. Events of a thread must nest: Perfetto leaves out
+one that begins a nanosecond before its neighbor ends, and cuts times and durations, each for itself, to whole nanoseconds. So all are
+multiples of 1/8 µs, which no reader rounds, and an event begins where the one before it ends.
 """
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from qallegro.errors import DataError
 from qallegro.latency.phases import PHASES, label
 
-_MICRO = 1e6
+_EIGHTHS = 8e6  # in a second
 
 
 def trace_events(paths: list[Path]) -> dict[str, Any]:
@@ -25,7 +28,7 @@ def trace_events(paths: list[Path]) -> dict[str, Any]:
     Raises:
         DataError: a file that cannot be read, a malformed line other than a last one that was cut, or a rank that comes twice.
     """
-    events, files = [], {}
+    files, ranks = {}, {}
     for path in paths:
         steps = read_trace(path)
         rank = steps[0]["rank"] if steps else None
@@ -33,14 +36,12 @@ def trace_events(paths: list[Path]) -> dict[str, Any]:
             continue
         if rank in files:
             raise DataError(f"every trace must be of another rank, `{files[rank]}` and `{path}` are both of rank {rank}; name each once")
-        files[rank] = path
-        events.append({"name": "process_name", "ph": "M", "pid": rank, "tid": 0, "args": {"name": f"rank {rank}"}})
-        events.append({"name": "process_sort_index", "ph": "M", "pid": rank, "tid": 0, "args": {"sort_index": rank}})
-        for step in steps:
-            events += _of_step(step)
+        files[rank], ranks[rank] = path, steps
     if not files:
         raise DataError(f"traces must hold at least one whole step, {', '.join(f'`{path}`' for path in paths)} hold none")
-    return {"traceEvents": events, "displayTimeUnit": "ms"}
+    # A trace may begin within a step; times must not be negative.
+    start = min(0.0, *(steps[0]["end"] - steps[0]["total"] for steps in ranks.values()))
+    return {"traceEvents": [event for rank in sorted(ranks) for event in _of_rank(rank, ranks[rank], start)], "displayTimeUnit": "ms"}
 
 
 def read_trace(path: Path) -> list[dict[str, Any]]:
@@ -93,13 +94,25 @@ def _is_seconds(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
 
 
-def _of_step(step: dict[str, Any]) -> list[dict[str, Any]]:
-    start, place = step["end"] - step["total"], {"pid": step["rank"], "tid": 0, "ph": "X"}
-    about = {name: step[name] for name in ("step", "atoms", "ghosts", "edges", "rebuilt") if name in step}
-    events = [{"name": f"step {step['step']}", "cat": "step", "ts": _MICRO * start, "dur": _MICRO * step["total"], "args": about, **place}]
-    for name in PHASES:
-        seconds = step["phases"].get(name, 0.0)
-        if seconds > 0.0:
-            events.append({"name": label(name), "cat": "phase", "ts": _MICRO * start, "dur": _MICRO * seconds, **place})
-            start += seconds
-    return events
+def _of_rank(rank: int, steps: list[dict[str, Any]], start: float) -> Iterator[dict[str, Any]]:
+    """Name and steps of a process. Args: start: s, the time that becomes 0."""
+    place = {"pid": rank + 1, "tid": rank + 1}  # process 0 is the idle one of the system
+    yield {"name": "process_name", "ph": "M", **place, "args": {"name": f"rank {rank}"}}
+    yield {"name": "process_sort_index", "ph": "M", **place, "args": {"sort_index": rank}}
+    free = 0
+    for step in steps:
+        began = step["end"] - step["total"] - start
+        first = max(round(_EIGHTHS * began), free)
+        free = max(round(_EIGHTHS * (step["end"] - start)), first)
+        about = {name: step[name] for name in ("step", "atoms", "ghosts", "edges", "rebuilt", "allocated") if name in step}
+        yield {"name": f"step {step['step']}", "cat": "step", **_span(first, free), **place, "args": about}
+        for name in PHASES:
+            began += step["phases"].get(name, 0.0)
+            last = min(round(_EIGHTHS * began), free)
+            if last > first:
+                yield {"name": label(name), "cat": "phase", **_span(first, last), **place}
+                first = last
+
+
+def _span(first: int, last: int) -> dict[str, Any]:
+    return {"ph": "X", "ts": first / 8, "dur": (last - first) / 8}

@@ -3,12 +3,12 @@
 import os
 from typing import Any
 
-from qallegro_ase.latency import processor
+from qallegro_ase.engines import runtime_module
 
 
 def describe_machine() -> dict[str, Any]:
     """`processor`, and `cores` that this process may use."""
-    return {"processor": processor(), "cores": usable_cores()}
+    return {"processor": runtime_module().processor(), "cores": usable_cores()}
 
 
 def usable_cores() -> int:

@@ -68,7 +68,7 @@ def check_report(report: Any, what: str) -> None:
         require(isinstance(report.get(name), str), name, "a text", report.get(name))
     for name in _NUMBERS:
         require(_is_number(report.get(name)), name, "a number of at least 0", report.get(name))
-    for name in ("ns_per_day", "timestep_fs"):
+    for name in ("ns_per_day", "timestep_fs", "r_max", "skin"):
         require(report.get(name) is None or _is_number(report[name]), name, "a number of at least 0 or null", report.get(name))
     for name in ("versions", "machine", "step", "phases", "counts"):
         require(isinstance(report.get(name), dict), name, "an object", report.get(name))

@@ -17,11 +17,16 @@ from qallegro.scaling.reports import read_reports
 
 FORMAT, FORMAT_VERSION = "qallegro-plan", 1
 MOST_RANKS = 10**8
+#: Å, what LAMMPS takes in units metal
+DEFAULT_SKIN = 2.0
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks; units as in `System`, `timestep` fs, `network_latency` s, `network_bandwidth` B/s."""
+    """What a user asks; units as in `System`, `timestep` fs, `network_latency` s, `network_bandwidth` B/s.
+
+    Without a `skin` it is that of the reports, and `DEFAULT_SKIN` where they do not say.
+    """
 
     atoms: int
     model: Path
@@ -31,7 +36,7 @@ class Request:
     reports: tuple[Path, ...] = ()
     network_latency: float = Constants.latency
     network_bandwidth: float = Constants.bandwidth
-    skin: float = 2.0
+    skin: float | None = None
     rebuild_every: int = 10
     imbalance: float = 1.05
     weak: bool = False
@@ -80,17 +85,25 @@ def make_plan(request: Request) -> Plan:
     from qallegro.export.record import read_record
 
     record = read_record(request.model)
-    system = _system(request, record)
     reports = read_reports(list(request.reports)) if request.reports else None
     if reports and reports.dtype != record["dtype"]:
         raise DataError(f"reports must be of `{request.model}`, which is {record['dtype']}, but they are of {reports.setting}")
+    if reports and reports.r_max not in (None, record["r_max"]):
+        raise DataError(
+            f"reports must be of `{request.model}`, whose r_max is {record['r_max']:g} Å, but theirs is {reports.r_max:g} Å; "
+            "name reports of runs with this file"
+        )
+    measured_skin = reports.skin if reports else None
+    known_skins = (request.skin, measured_skin, DEFAULT_SKIN)
+    system = _system(request, record, next(skin for skin in known_skins if skin is not None))
     constants, setting = measure(request.model)
     constants = constants.updated(
         "assumed" if request.network_latency == Constants.latency else "given", latency=request.network_latency
     ).updated("assumed" if request.network_bandwidth == Constants.bandwidth else "given", bandwidth=request.network_bandwidth)
     if reports:
         within = _mean_volume(record) / (4.0 / 3.0 * math.pi * record["r_max"] ** 3)
-        constants = fit_reports(reports, system.reach / system.r_max, 1.0 / within, constants)
+        reach = system.r_max + (system.skin if measured_skin is None else measured_skin)
+        constants = fit_reports(reports, reach / system.r_max, 1.0 / within, constants)
         setting = reports.setting
     chosen = predict_weak if request.weak else predict
     predictions = [chosen(system, ranks, constants, request.imbalance) for ranks in request.ranks]
@@ -112,7 +125,7 @@ def _check(request: Request) -> None:
     for option, value in positive.items():
         require(value is None or (math.isfinite(value) and value > 0.0), option, "positive", value)
     for option, value in {"--network-latency": request.network_latency, "--skin": request.skin}.items():
-        require(math.isfinite(value) and value >= 0.0, option, "0 or more", value)
+        require(value is None or (math.isfinite(value) and value >= 0.0), option, "0 or more", value)
     require(math.isfinite(request.imbalance) and request.imbalance >= 1.0, "--imbalance", "at least 1", request.imbalance)
 
 
@@ -121,7 +134,7 @@ def _mean_volume(record: dict[str, Any]) -> float:
     return float(np.mean(4.0 / 3.0 * math.pi * np.array(record["cutoffs"]) ** 3))
 
 
-def _system(request: Request, record: dict[str, Any]) -> System:
+def _system(request: Request, record: dict[str, Any], skin: float) -> System:
     volume = _mean_volume(record)
     density = request.density
     if density is None:
@@ -132,9 +145,9 @@ def _system(request: Request, record: dict[str, Any]) -> System:
             )
         density = neighbors / volume
     edges = density * volume
-    if neighbors_within(record["r_max"] + request.skin, density) > 1e5:
+    if neighbors_within(record["r_max"] + skin, density) > 1e5:
         raise ConfigError(f"`--density` must be in atoms/Å^3 (copper has 0.085), got {density}")
-    return System(request.atoms, density, record["r_max"], edges, request.skin, request.rebuild_every)
+    return System(request.atoms, density, record["r_max"], edges, skin, request.rebuild_every)
 
 
 def _row(p: Prediction, timestep: float) -> dict[str, Any]:

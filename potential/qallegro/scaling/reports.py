@@ -1,12 +1,11 @@
 """Latency reports of LAMMPS runs, as rows of a fit."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from qallegro.errors import DataError
-from qallegro.latency.reports import FORMAT, VERSION
+from qallegro.latency.reports import FORMAT, VERSION, read_format
 
 #: phases that are the cost model's own terms; all others are of the network and the step itself
 APART = ("neighbor_list", "communication")
@@ -26,12 +25,19 @@ class Row(NamedTuple):
 
 
 class Reports(NamedTuple):
-    """Rows of one setting, which `setting` describes."""
+    """Rows of one setting, which `setting` describes.
+
+    Args:
+        r_max: Å, of the model; None where the reports do not say.
+        skin: Å, of the neighbor lists; None where the reports do not say.
+    """
 
     rows: list[Row]
     setting: str
     dtype: str
     files: list[str]
+    r_max: float | None = None
+    skin: float | None = None
 
 
 def read_reports(paths: list[Path]) -> Reports:
@@ -41,11 +47,12 @@ def read_reports(paths: list[Path]) -> Reports:
         DataError: a file is missing, no report of a LAMMPS run, damaged, without steps, or of another setting than the first.
     """
     rows: list[Row] = []
-    setting = dtype = ""
+    setting, dtype, r_max, skin = "", "", None, None
     for path in paths:
         report = _read(path)
         try:
             found = _setting(report)
+            r_max, skin = _length(report, "r_max"), _length(report, "skin")
             new = _rows(report)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"`{path}` must be a whole latency report, but lacks or garbles {error}; write it again") from error
@@ -55,20 +62,11 @@ def read_reports(paths: list[Path]) -> Reports:
             raise DataError(f"all reports must be of one setting, but `{path}` is of {found} and `{paths[0]}` of {setting}")
         setting, dtype = found, report["dtype"]
         rows += new
-    return Reports(rows, setting, dtype, [str(path) for path in paths])
+    return Reports(rows, setting, dtype, [str(path) for path in paths], r_max, skin)
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        report = json.loads(path.read_text())
-    except OSError as error:
-        raise DataError(f"`--report` must name a file that can be read, got `{path}`: {error.strerror}") from error
-    except ValueError as error:
-        raise DataError(f"`{path}` must be a latency report, but is no JSON: {error}") from error
-    if not isinstance(report, dict) or report.get("format") != FORMAT:
-        raise DataError(f"`{path}` is no latency report; `pair_style qallegro latency FILE` writes one")
-    if report.get("format_version") != VERSION:
-        raise DataError(f"`{path}` is a report of version {report.get('format_version')}; this qallegro reads version {VERSION}")
+    report = read_format(path, FORMAT, VERSION, "latency report")
     if report.get("source") != "lammps":
         raise DataError(f"`{path}` is a report of {report.get('source')}; the model of LAMMPS needs reports of `pair_style qallegro`")
     return report
@@ -76,8 +74,16 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _setting(report: dict[str, Any]) -> str:
     threads = int(report["threads"])
-    name = Path(report["model"]).name
-    return f"{name}, {report['engine']} on {report['device']}, {report['dtype']}, {threads} thread{'s' if threads > 1 else ''} a rank"
+    name, skin = Path(report["model"]).name, _length(report, "skin")
+    text = f"{name}, {report['engine']} on {report['device']}, {report['dtype']}, {threads} thread{'s' if threads > 1 else ''} a rank"
+    return text if skin is None else f"{text}, skin {skin:g} Å"
+
+
+def _length(report: dict[str, Any], name: str) -> float | None:
+    value = report.get(name)
+    if value is not None and not 0.0 <= float(value) < math.inf:
+        raise ValueError(f"{name} {value!r}")
+    return None if value is None else float(value)
 
 
 def _rows(report: dict[str, Any]) -> list[Row]:
