@@ -17,27 +17,29 @@ constexpr double step = 1e-5, difference_tolerance = 1e-6;
 constexpr double single_tolerance = 2e-4;
 
 struct Structures {
-  std::vector<std::int64_t> center_types, neighbor_types;
+  std::vector<std::int64_t> types, neighbors, frame;
   std::vector<double> edge_vectors;
-  std::int64_t slots;
+  std::int64_t slots, frames;
 
   TrainingBatch view() const {
-    return {static_cast<std::int64_t>(center_types.size()), slots, center_types.data(), neighbor_types.data(), edge_vectors.data()};
+    return {static_cast<std::int64_t>(types.size()), slots, frames, types.data(), neighbors.data(), edge_vectors.data(), frame.data()};
   }
 };
 
 double uniform(std::mt19937_64 &random) { return static_cast<double>(random() >> 11) * 0x1p-53; }
 
-// Centers with 0 .. slots neighbors in random directions.
-Structures structures(int centers, int slots, unsigned seed) {
+// Atoms with 0 .. slots neighbors in random directions, in two frames; who is whose neighbor is random too.
+Structures structures(int atoms, int slots, unsigned seed) {
   std::mt19937_64 random(seed);
   Structures s;
   s.slots = slots;
-  for (int c = 0; c < centers; ++c) {
-    s.center_types.push_back(static_cast<std::int64_t>(random() % 2));
+  s.frames = 2;
+  for (int c = 0; c < atoms; ++c) {
+    s.types.push_back(static_cast<std::int64_t>(random() % 2));
+    s.frame.push_back(2 * c / atoms);
     const int used = c == 0 ? 0 : static_cast<int>(random() % (slots + 1));
     for (int e = 0; e < slots; ++e) {
-      s.neighbor_types.push_back(e < used ? static_cast<std::int64_t>(random() % 2) : 0);
+      s.neighbors.push_back(e < used ? static_cast<std::int64_t>(random() % atoms) : c);
       const double z = 2.0 * uniform(random) - 1.0, phi = 6.283185307179586 * uniform(random), r = 1.5 + 2.9 * uniform(random), h = std::sqrt(1 - z * z);
       for (const double x : {h * std::cos(phi), h * std::sin(phi), z}) s.edge_vectors.push_back(e < used ? r * x : 0.0);
       if (e >= used) s.edge_vectors[s.edge_vectors.size() - 3] = 20.0;
@@ -63,51 +65,67 @@ std::vector<double> weights_of(const TrainingNetwork &network) {
   return weights;
 }
 
-double functional(TrainingNetwork &network, const std::vector<double> &weights, const Structures &s, const std::vector<double> &a,
-                  const std::vector<double> *b) {
-  std::vector<double> energies(s.center_types.size()), gradients(s.edge_vectors.size());
-  network.evaluate(weights.data(), s.view(), energies.data(), gradients.data());
-  double sum = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * energies[i];
-  for (std::size_t e = 0; b && e < b->size(); ++e) sum += (*b)[e] * gradients[e];
-  return sum;
-}
+// Weights of energies, forces and virials in what is differentiated.
+struct Functional {
+  std::vector<double> a, b, c;
 
-std::vector<double> gradient_of(TrainingNetwork &network, const std::vector<double> &weights, const Structures &s, const std::vector<double> &a,
-                                const std::vector<double> *b) {
-  std::vector<double> gradient(network.num_weights());
-  network.differentiate(weights.data(), s.view(), a.data(), b ? b->data() : nullptr, gradient.data());
-  return gradient;
-}
+  Functional(const Structures &s, bool forces)
+      : a(numbers(s.types.size(), 6)), b(numbers(forces ? 3 * s.types.size() : 0, 7)), c(numbers(forces ? 9 * s.frames : 0, 8)) {}
+
+  double value(TrainingNetwork &network, const std::vector<double> &weights, const Structures &s) const {
+    std::vector<double> energies(s.types.size()), forces(3 * s.types.size()), virial(9 * s.frames);
+    network.evaluate(weights.data(), s.view(), energies.data(), forces.data(), virial.data());
+    double sum = 0.0;
+    for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * energies[i];
+    for (std::size_t i = 0; i < b.size(); ++i) sum += b[i] * forces[i];
+    for (std::size_t i = 0; i < c.size(); ++i) sum += c[i] * virial[i];
+    return sum;
+  }
+
+  std::vector<double> gradient(TrainingNetwork &network, const std::vector<double> &weights, const Structures &s) const {
+    std::vector<double> gradient(network.num_weights());
+    network.differentiate(weights.data(), s.view(), a.data(), b.empty() ? nullptr : b.data(), c.empty() ? nullptr : c.data(), gradient.data());
+    return gradient;
+  }
+
+  // The slope of the value along random directions of the weights is that which the gradient says.
+  void check_slopes(TrainingNetwork &network, const std::vector<double> &weights, const Structures &s) const {
+    const std::vector<double> exact = gradient(network, weights, s);
+    for (unsigned seed = 0; seed < 4; ++seed) {
+      const std::vector<double> along = numbers(weights.size(), 20 + seed);
+      double expected = 0.0, values[2];
+      for (std::size_t w = 0; w < weights.size(); ++w) expected += along[w] * exact[w];
+      for (const int side : {0, 1}) {
+        std::vector<double> moved = weights;
+        for (std::size_t w = 0; w < moved.size(); ++w) moved[w] += (side ? step : -step) * along[w];
+        values[side] = value(network, moved, s);
+      }
+      CHECK(std::abs(expected) > 1e-3);
+      CHECK_CLOSE((values[1] - values[0]) / (2 * step), expected, difference_tolerance * std::max(1.0, std::abs(expected)));
+    }
+  }
+};
 
 }  // namespace
 
 TEST(gradients_are_slopes) {
   TrainingNetwork exact = network("float64");
   const Structures s = structures(9, 11, 4);
-  const std::vector<double> weights = weights_of(exact), a = numbers(s.center_types.size(), 6), b = numbers(s.edge_vectors.size(), 7);
-  for (const std::vector<double> *direction : {static_cast<const std::vector<double> *>(nullptr), &b}) {
-    const std::vector<double> gradient = gradient_of(exact, weights, s, a, direction);
-    for (unsigned seed = 0; seed < 4; ++seed) {
-      const std::vector<double> along = numbers(weights.size(), 20 + seed);
-      double expected = 0.0, values[2];
-      for (std::size_t w = 0; w < weights.size(); ++w) expected += along[w] * gradient[w];
-      for (const int side : {0, 1}) {
-        std::vector<double> moved = weights;
-        for (std::size_t w = 0; w < moved.size(); ++w) moved[w] += (side ? step : -step) * along[w];
-        values[side] = functional(exact, moved, s, a, direction);
-      }
-      CHECK(std::abs(expected) > 1e-3);
-      CHECK_CLOSE((values[1] - values[0]) / (2 * step), expected, difference_tolerance * std::max(1.0, std::abs(expected)));
-    }
-  }
+  for (const bool forces : {false, true}) Functional(s, forces).check_slopes(exact, weights_of(exact), s);
+}
+
+TEST(more_neighbors_than_a_group_holds) {
+  TrainingNetwork exact = network("float64");
+  const Structures s = structures(3, 150, 10);
+  Functional(s, true).check_slopes(exact, weights_of(exact), s);
 }
 
 TEST(single_precision_agrees_with_double) {
   TrainingNetwork exact = network("float64"), single = network("float32");
   const Structures s = structures(40, 30, 8);
-  const std::vector<double> weights = weights_of(exact), a = numbers(s.center_types.size(), 6), b = numbers(s.edge_vectors.size(), 7);
-  const std::vector<double> x = gradient_of(exact, weights, s, a, &b), y = gradient_of(single, weights, s, a, &b);
+  const std::vector<double> weights = weights_of(exact);
+  const Functional functional(s, true);
+  const std::vector<double> x = functional.gradient(exact, weights, s), y = functional.gradient(single, weights, s);
   double largest = 0.0;
   for (const double value : x) largest = std::max(largest, std::abs(value));
   for (std::size_t w = 0; w < x.size(); ++w) CHECK_CLOSE(y[w], x[w], single_tolerance * largest);
@@ -116,36 +134,21 @@ TEST(single_precision_agrees_with_double) {
 TEST(threads_give_the_same_bits_every_time) {
   TrainingNetwork one = network("float64");
   const Structures s = structures(70, 25, 9);
-  const std::vector<double> weights = weights_of(one), a = numbers(s.center_types.size(), 6), b = numbers(s.edge_vectors.size(), 7);
-  const std::vector<double> alone = gradient_of(one, weights, s, a, &b);
+  const std::vector<double> weights = weights_of(one);
+  const Functional functional(s, true);
+  const std::vector<double> alone = functional.gradient(one, weights, s);
   for (const int threads : {2, 3, 7}) {
     TrainingNetwork several = network("float64", threads);
-    const std::vector<double> first = gradient_of(several, weights, s, a, &b), second = gradient_of(several, weights, s, a, &b);
+    const std::vector<double> first = functional.gradient(several, weights, s), second = functional.gradient(several, weights, s);
     CHECK(first == second);
     for (std::size_t w = 0; w < alone.size(); ++w) CHECK_CLOSE(first[w], alone[w], 1e-11 * std::max(1.0, std::abs(alone[w])));
   }
 }
 
-TEST(more_neighbors_than_a_group_holds) {
-  TrainingNetwork exact = network("float64");
-  Structures s = structures(2, 150, 10);
-  const std::vector<double> weights = weights_of(exact), a = numbers(s.center_types.size(), 6), b = numbers(s.edge_vectors.size(), 7);
-  const std::vector<double> gradient = gradient_of(exact, weights, s, a, &b), along = numbers(weights.size(), 30);
-  double expected = 0.0, values[2];
-  for (std::size_t w = 0; w < weights.size(); ++w) expected += along[w] * gradient[w];
-  for (const int side : {0, 1}) {
-    std::vector<double> moved = weights;
-    for (std::size_t w = 0; w < moved.size(); ++w) moved[w] += (side ? step : -step) * along[w];
-    values[side] = functional(exact, moved, s, a, &b);
-  }
-  CHECK_CLOSE((values[1] - values[0]) / (2 * step), expected, difference_tolerance * std::max(1.0, std::abs(expected)));
-}
-
 TEST(frozen_frequencies_have_no_gradient) {
   TrainingNetwork frozen = network("float64", 1, false);
   const Structures s = structures(9, 11, 4);
-  const std::vector<double> weights = weights_of(frozen), a = numbers(s.center_types.size(), 6), b = numbers(s.edge_vectors.size(), 7);
-  const std::vector<double> gradient = gradient_of(frozen, weights, s, a, &b);
+  const std::vector<double> gradient = Functional(s, true).gradient(frozen, weights_of(frozen), s);
   for (int n = 0; n < 4; ++n) CHECK(gradient[n] == 0.0);
   CHECK(gradient[4] != 0.0);
 }

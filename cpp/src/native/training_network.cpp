@@ -28,27 +28,55 @@ TrainingNetwork::~TrainingNetwork() = default;
 
 std::int64_t TrainingNetwork::num_weights() const { return kernel_->num_weights(); }
 
-void TrainingNetwork::evaluate(const double *weights, const TrainingBatch &batch, double *per_atom_energy, double *edge_gradients) {
+void TrainingNetwork::evaluate(const double *weights, const TrainingBatch &batch, double *per_atom_energy, double *forces, double *virial) {
   assign(weights);
   Block block = block_of(batch);
+  edges_.resize(static_cast<std::size_t>(3 * batch.n_atoms * batch.n_slots));
   block.per_atom_energy = per_atom_energy;
-  block.edge_gradients = edge_gradients;
-  share(block, [&](std::int64_t first, std::int64_t last, int thread) {
-    kernel_->evaluate(block, first, last, thread);
-    // Atoms without neighbors are nobody's affair in the kernel.
-    for (std::int64_t c = first; c < last; ++c)
-      if (n_neighbors_[c] == 0) std::fill_n(edge_gradients + 3 * c * batch.n_slots, 3 * batch.n_slots, 0.0);
-  });
+  block.edge_gradients = edges_.data();
+  share(block, [&](std::int64_t first, std::int64_t last, int thread) { kernel_->evaluate(block, first, last, thread); });
+  std::fill_n(forces, 3 * batch.n_atoms, 0.0);
+  std::fill_n(virial, 9 * batch.n_frames, 0.0);
+  for (std::int64_t i = 0; i < batch.n_atoms; ++i) {
+    double *w = virial + 9 * batch.frame[i];
+    for (std::int64_t e = i * batch.n_slots; e < i * batch.n_slots + n_neighbors_[i]; ++e) {
+      const double *g = edges_.data() + 3 * e, *v = batch.edge_vectors + 3 * e;
+      double *to = forces + 3 * batch.neighbors[e];
+      for (int k = 0; k < 3; ++k) {
+        forces[3 * i + k] += g[k];
+        to[k] -= g[k];
+        for (int l = 0; l < 3; ++l) w[3 * k + l] -= v[k] * g[l];
+      }
+    }
+  }
 }
 
-void TrainingNetwork::differentiate(const double *weights, const TrainingBatch &batch, const double *energy_gradient, const double *direction,
+void TrainingNetwork::differentiate(const double *weights, const TrainingBatch &batch, const double *a, const double *b, const double *c,
                                     double *gradient) {
   assign(weights);
   const Block block = block_of(batch);
-  share(block, [&](std::int64_t first, std::int64_t last, int thread) {
-    kernel_->differentiate(block, energy_gradient, direction, first, last, thread);
-  });
+  const double *direction = nullptr;
+  if (b || c) {
+    set_directions(batch, b, c);
+    direction = edges_.data();
+  }
+  share(block, [&](std::int64_t first, std::int64_t last, int thread) { kernel_->differentiate(block, a, direction, first, last, thread); });
   kernel_->take_gradient(gradient);
+}
+
+// b . forces + c . virial = sum_e direction[e] . dE/dv_e
+void TrainingNetwork::set_directions(const TrainingBatch &batch, const double *b, const double *c) {
+  edges_.resize(static_cast<std::size_t>(3 * batch.n_atoms * batch.n_slots));
+  for (std::int64_t i = 0; i < batch.n_atoms; ++i)
+    for (std::int64_t e = i * batch.n_slots; e < i * batch.n_slots + n_neighbors_[i]; ++e) {
+      const double *v = batch.edge_vectors + 3 * e;
+      for (int k = 0; k < 3; ++k) {
+        double d = b ? b[3 * i + k] - b[3 * batch.neighbors[e] + k] : 0.0;
+        if (c)
+          for (int l = 0; l < 3; ++l) d -= v[l] * c[9 * batch.frame[i] + 3 * l + k];
+        edges_[3 * e + k] = d;
+      }
+    }
 }
 
 int TrainingNetwork::num_features() const { return kernel_->num_features(); }
@@ -85,25 +113,27 @@ void TrainingNetwork::assign(const double *weights) {
 }
 
 Block TrainingNetwork::block_of(const TrainingBatch &batch) {
-  n_neighbors_.resize(static_cast<std::size_t>(batch.n_centers));
-  for (std::int64_t c = 0; c < batch.n_centers; ++c) {
-    const double *v = batch.edge_vectors + 3 * c * batch.n_slots;
-    const std::int64_t *types = batch.neighbor_types + c * batch.n_slots;
-    const double *cutoffs = squared_cutoffs_.data() + batch.center_types[c] * num_types_;
+  n_neighbors_.resize(static_cast<std::size_t>(batch.n_atoms));
+  neighbor_types_.resize(static_cast<std::size_t>(batch.n_atoms * batch.n_slots));
+  for (std::int64_t i = 0; i < batch.n_atoms; ++i) {
+    const double *v = batch.edge_vectors + 3 * i * batch.n_slots;
+    std::int64_t *types = neighbor_types_.data() + i * batch.n_slots;
+    for (std::int64_t k = 0; k < batch.n_slots; ++k) types[k] = batch.types[batch.neighbors[i * batch.n_slots + k]];
+    const double *cutoffs = squared_cutoffs_.data() + batch.types[i] * num_types_;
     std::int64_t used = batch.n_slots;
     while (used > 0) {
       const double *last = v + 3 * (used - 1);
       if (last[0] * last[0] + last[1] * last[1] + last[2] * last[2] < cutoffs[types[used - 1]]) break;
       --used;
     }
-    n_neighbors_[c] = used;
+    n_neighbors_[i] = used;
   }
   Block block;
-  block.n_filled = block.n_centers = batch.n_centers;
+  block.n_filled = block.n_centers = batch.n_atoms;
   block.n_slots = batch.n_slots;
   block.n_neighbors = n_neighbors_.data();
-  block.center_types = batch.center_types;
-  block.neighbor_types = batch.neighbor_types;
+  block.center_types = batch.types;
+  block.neighbor_types = neighbor_types_.data();
   block.edge_vectors = batch.edge_vectors;
   return block;
 }

@@ -12,12 +12,13 @@ namespace qallegro::native {
 
 class TrainingKernel;
 
-/// Structures laid end to end: N centers with K neighbor slots each. Slots beyond the cutoff of their types are not in use.
+/// Frames laid end to end: N atoms with K neighbor slots each. Slots beyond the cutoff of their types are not in use.
 struct TrainingBatch {
-  std::int64_t n_centers = 0, n_slots = 0;
-  const std::int64_t *center_types = nullptr;    ///< (N)
-  const std::int64_t *neighbor_types = nullptr;  ///< (N, K)
-  const double *edge_vectors = nullptr;          ///< (N, K, 3) Å
+  std::int64_t n_atoms = 0, n_slots = 0, n_frames = 0;
+  const std::int64_t *types = nullptr;      ///< (N)
+  const std::int64_t *neighbors = nullptr;  ///< (N, K) atoms of the batch
+  const double *edge_vectors = nullptr;     ///< (N, K, 3) Å
+  const std::int64_t *frame = nullptr;      ///< (N)
 };
 
 class TrainingNetwork {
@@ -31,11 +32,11 @@ class TrainingNetwork {
   /// Numbers in the list of weights (training_kernel.hpp).
   std::int64_t num_weights() const;
 
-  /// per_atom_energy (N) eV and edge_gradients (N, K, 3) eV/Å, dE/dv, zero in unused slots.
-  void evaluate(const double *weights, const TrainingBatch &batch, double *per_atom_energy, double *edge_gradients);
+  /// per_atom_energy (N) eV, forces (N, 3) eV/Å, virial (n_frames, 3, 3) eV, -dE/d(strain).
+  void evaluate(const double *weights, const TrainingBatch &batch, double *per_atom_energy, double *forces, double *virial);
 
-  /// gradient (num_weights) of sum_i energy_gradient[i] E_i + sum_e direction[e] . dE/dv_e; direction (N, K, 3) may be null.
-  void differentiate(const double *weights, const TrainingBatch &batch, const double *energy_gradient, const double *direction, double *gradient);
+  /// gradient (num_weights) of a . per_atom_energy + b . forces + c . virial; b and c may both be null.
+  void differentiate(const double *weights, const TrainingBatch &batch, const double *a, const double *b, const double *c, double *gradient);
 
   int num_features() const;
 
@@ -53,12 +54,14 @@ class TrainingNetwork {
  private:
   void assign(const double *weights);
   Block block_of(const TrainingBatch &batch);
+  void set_directions(const TrainingBatch &batch, const double *b, const double *c);
   template <class Work>
   void share(const Block &block, Work &&work);
 
   int num_types_, threads_;
   std::vector<double> squared_cutoffs_, assigned_;
-  std::vector<std::int64_t> n_neighbors_;
+  std::vector<double> edges_;  ///< gradients or directions (N, K, 3)
+  std::vector<std::int64_t> n_neighbors_, neighbor_types_;
   std::unique_ptr<TrainingKernel> kernel_;
 };
 

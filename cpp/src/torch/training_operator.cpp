@@ -1,6 +1,7 @@
 // The network under training as a class of torch: `torch.classes.qallegro.TrainingNetwork`.
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/zeros.h>
 #include <torch/custom_class.h>
 
 #include "native/training_network.hpp"
@@ -10,6 +11,9 @@ namespace qallegro {
 
 namespace {
 
+/// types (N), neighbors (N, K), edge_vectors (N, K, 3), frame (N), as in native::TrainingBatch; indices are the caller's affair.
+using Structure = std::vector<at::Tensor>;
+
 class TrainingOperator final : public torch::CustomClassHolder {
  public:
   TrainingOperator(const std::string &record, const at::Tensor &weights, std::int64_t threads, bool train_frequencies)
@@ -18,53 +22,56 @@ class TrainingOperator final : public torch::CustomClassHolder {
 
   std::int64_t num_weights() const { return network_.num_weights(); }
 
-  std::tuple<at::Tensor, at::Tensor> evaluate(const at::Tensor &weights, const at::Tensor &center_types, const at::Tensor &neighbor_types,
-                                              const at::Tensor &edge_vectors) {
-    const native::TrainingBatch batch = batch_of(weights, center_types, neighbor_types, edge_vectors);
-    at::Tensor energy = at::empty({batch.n_centers}, edge_vectors.options()), gradients = at::empty_like(edge_vectors);
-    network_.evaluate(weights.const_data_ptr<double>(), batch, energy.mutable_data_ptr<double>(), gradients.mutable_data_ptr<double>());
-    return {energy, gradients};
+  std::tuple<at::Tensor, at::Tensor, at::Tensor> evaluate(const at::Tensor &weights, const Structure &structure, std::int64_t n_frames) {
+    const native::TrainingBatch batch = batch_of(weights, structure, n_frames);
+    const at::TensorOptions options = weights.options();
+    at::Tensor energy = at::empty({batch.n_atoms}, options), forces = at::empty({batch.n_atoms, 3}, options);
+    at::Tensor virial = at::empty({n_frames, 3, 3}, options);
+    network_.evaluate(weights.const_data_ptr<double>(), batch, energy.mutable_data_ptr<double>(), forces.mutable_data_ptr<double>(),
+                      virial.mutable_data_ptr<double>());
+    return {energy, forces, virial};
   }
 
-  at::Tensor differentiate(const at::Tensor &weights, const at::Tensor &center_types, const at::Tensor &neighbor_types,
-                           const at::Tensor &edge_vectors, const at::Tensor &energy_gradient, const std::optional<at::Tensor> &direction) {
-    const native::TrainingBatch batch = batch_of(weights, center_types, neighbor_types, edge_vectors);
-    check(energy_gradient, "energy_gradient", at::kDouble, {batch.n_centers});
-    if (direction) check(*direction, "direction", at::kDouble, edge_vectors.sizes());
+  at::Tensor differentiate(const at::Tensor &weights, const Structure &structure, std::int64_t n_frames, const std::optional<at::Tensor> &by_energy,
+                           const std::optional<at::Tensor> &by_forces, const std::optional<at::Tensor> &by_virial) {
+    const native::TrainingBatch batch = batch_of(weights, structure, n_frames);
+    const at::Tensor a = by_energy ? *by_energy : at::zeros({batch.n_atoms}, weights.options());
+    check(a, "by_energy", at::kDouble, {batch.n_atoms});
+    if (by_forces) check(*by_forces, "by_forces", at::kDouble, {batch.n_atoms, 3});
+    if (by_virial) check(*by_virial, "by_virial", at::kDouble, {n_frames, 3, 3});
     at::Tensor gradient = at::empty({network_.num_weights()}, weights.options());
-    network_.differentiate(weights.const_data_ptr<double>(), batch, energy_gradient.const_data_ptr<double>(),
-                           direction ? direction->const_data_ptr<double>() : nullptr, gradient.mutable_data_ptr<double>());
+    network_.differentiate(weights.const_data_ptr<double>(), batch, a.const_data_ptr<double>(),
+                           by_forces ? by_forces->const_data_ptr<double>() : nullptr, by_virial ? by_virial->const_data_ptr<double>() : nullptr,
+                           gradient.mutable_data_ptr<double>());
     return gradient;
   }
 
   std::int64_t num_features() const { return network_.num_features(); }
 
-  at::Tensor features(const at::Tensor &weights, const at::Tensor &center_types, const at::Tensor &neighbor_types, const at::Tensor &edge_vectors) {
-    const native::TrainingBatch batch = batch_of(weights, center_types, neighbor_types, edge_vectors);
-    at::Tensor features = at::empty({batch.n_centers, batch.n_slots, network_.num_features()}, edge_vectors.options());
+  at::Tensor features(const at::Tensor &weights, const Structure &structure) {
+    const native::TrainingBatch batch = batch_of(weights, structure, 0);
+    at::Tensor features = at::empty({batch.n_atoms, batch.n_slots, network_.num_features()}, weights.options());
     network_.features(weights.const_data_ptr<double>(), batch, features.mutable_data_ptr<double>());
     return features;
   }
 
-  at::Tensor pull_back(const at::Tensor &weights, const at::Tensor &center_types, const at::Tensor &neighbor_types,
-                       const at::Tensor &edge_vectors, const at::Tensor &feature_gradient) {
-    const native::TrainingBatch batch = batch_of(weights, center_types, neighbor_types, edge_vectors);
-    check(feature_gradient, "feature_gradient", at::kDouble, {batch.n_centers, batch.n_slots, network_.num_features()});
-    at::Tensor gradients = at::empty_like(edge_vectors);
+  at::Tensor pull_back(const at::Tensor &weights, const Structure &structure, const at::Tensor &feature_gradient) {
+    const native::TrainingBatch batch = batch_of(weights, structure, 0);
+    check(feature_gradient, "feature_gradient", at::kDouble, {batch.n_atoms, batch.n_slots, network_.num_features()});
+    at::Tensor gradients = at::empty({batch.n_atoms, batch.n_slots, 3}, weights.options());
     network_.pull_back(weights.const_data_ptr<double>(), batch, feature_gradient.const_data_ptr<double>(), gradients.mutable_data_ptr<double>());
     return gradients;
   }
 
-  std::tuple<at::Tensor, std::optional<at::Tensor>> differentiate_features(const at::Tensor &weights, const at::Tensor &center_types,
-                                                                           const at::Tensor &neighbor_types, const at::Tensor &edge_vectors,
+  std::tuple<at::Tensor, std::optional<at::Tensor>> differentiate_features(const at::Tensor &weights, const Structure &structure,
                                                                            const at::Tensor &feature_gradient,
                                                                            const std::optional<at::Tensor> &direction) {
-    const native::TrainingBatch batch = batch_of(weights, center_types, neighbor_types, edge_vectors);
-    check(feature_gradient, "feature_gradient", at::kDouble, {batch.n_centers, batch.n_slots, network_.num_features()});
+    const native::TrainingBatch batch = batch_of(weights, structure, 0);
+    check(feature_gradient, "feature_gradient", at::kDouble, {batch.n_atoms, batch.n_slots, network_.num_features()});
     at::Tensor gradient = at::empty({network_.num_weights()}, weights.options());
     std::optional<at::Tensor> slopes;
     if (direction) {
-      check(*direction, "direction", at::kDouble, edge_vectors.sizes());
+      check(*direction, "direction", at::kDouble, {batch.n_atoms, batch.n_slots, 3});
       slopes = at::empty_like(feature_gradient);
     }
     network_.differentiate_features(weights.const_data_ptr<double>(), batch, feature_gradient.const_data_ptr<double>(),
@@ -74,15 +81,18 @@ class TrainingOperator final : public torch::CustomClassHolder {
   }
 
  private:
-  native::TrainingBatch batch_of(const at::Tensor &weights, const at::Tensor &center_types, const at::Tensor &neighbor_types,
-                                 const at::Tensor &edge_vectors) const {
+  native::TrainingBatch batch_of(const at::Tensor &weights, const Structure &structure, std::int64_t n_frames) const {
     check(weights, "weights", at::kDouble, {network_.num_weights()});
-    check(center_types, "center_types", at::kLong, {center_types.numel()});
-    TORCH_CHECK(neighbor_types.dim() == 2, "`neighbor_types` must have two axes, it has ", neighbor_types.dim());
-    const std::int64_t n = center_types.size(0), k = neighbor_types.size(1);
-    check(neighbor_types, "neighbor_types", at::kLong, {n, k});
-    check(edge_vectors, "edge_vectors", at::kDouble, {n, k, 3});
-    return {n, k, center_types.const_data_ptr<std::int64_t>(), neighbor_types.const_data_ptr<std::int64_t>(), edge_vectors.const_data_ptr<double>()};
+    TORCH_CHECK(structure.size() == 4, "`structure` must be types, neighbors, edge_vectors and frame, it has ", structure.size(), " tensors");
+    const at::Tensor &types = structure[0], &neighbors = structure[1];
+    TORCH_CHECK(neighbors.dim() == 2, "`neighbors` must have two axes, it has ", neighbors.dim());
+    const std::int64_t n = types.numel(), k = neighbors.size(1);
+    check(types, "types", at::kLong, {n});
+    check(neighbors, "neighbors", at::kLong, {n, k});
+    check(structure[2], "edge_vectors", at::kDouble, {n, k, 3});
+    check(structure[3], "frame", at::kLong, {n});
+    const auto whole = [](const at::Tensor &tensor) { return tensor.const_data_ptr<std::int64_t>(); };
+    return {n, k, n_frames, whole(types), whole(neighbors), structure[2].const_data_ptr<double>(), whole(structure[3])};
   }
 
   static void check(const at::Tensor &tensor, const char *name, at::ScalarType type, at::IntArrayRef shape) {

@@ -21,60 +21,56 @@ EngineName = Literal["auto", "native", "torch"]
 Predict = Callable[[Batch, bool, bool], Prediction]
 
 
-class _EnergiesAndGradients(torch.autograd.Function):
-    """Folded weights (W,) -> per-atom energies (N,), edge gradients (N, K, 3), differentiable once by the weights."""
+class _Predicted(torch.autograd.Function):
+    """Folded weights (W,) -> per-atom energies (N,), forces (N, 3), virials (B, 3, 3), differentiable once by the weights."""
 
     @staticmethod
-    def forward(ctx: Any, weights: Tensor, network: Any, *structure: Tensor) -> tuple[Tensor, Tensor]:
-        energy, gradients = network.evaluate(weights, *structure)
-        ctx.network = network
-        ctx.save_for_backward(weights, *structure)
+    def forward(ctx: Any, weights: Tensor, network: Any, structure: list[Tensor], n_frames: int) -> tuple[Tensor, Tensor, Tensor]:
+        ctx.network, ctx.structure, ctx.n_frames = network, structure, n_frames
+        ctx.save_for_backward(weights)
         ctx.set_materialize_grads(False)
-        return energy, gradients
+        return network.evaluate(weights, structure, n_frames)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, by_energy: Tensor | None, by_gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        weights, *structure = ctx.saved_tensors
-        if by_energy is None:
-            by_energy = weights.new_zeros(structure[0].shape[0])
-        direction = None if by_gradients is None else by_gradients.contiguous()
-        gradient = ctx.network.differentiate(weights, *structure, by_energy.contiguous(), direction)
-        return gradient, None, None, None, None
+    def backward(ctx: Any, *by: Tensor | None) -> tuple[Tensor | None, ...]:
+        (weights,) = ctx.saved_tensors
+        by = tuple(None if b is None else b.contiguous() for b in by)
+        return ctx.network.differentiate(weights, ctx.structure, ctx.n_frames, *by), None, None, None
 
 
 class _Features(torch.autograd.Function):
     """Folded weights (W,) -> features of a head (N, K, F), differentiable once by the weights."""
 
     @staticmethod
-    def forward(ctx: Any, weights: Tensor, network: Any, *structure: Tensor) -> Tensor:
-        ctx.network = network
-        ctx.save_for_backward(weights, *structure)
-        return network.features(weights, *structure)
+    def forward(ctx: Any, weights: Tensor, network: Any, structure: list[Tensor]) -> Tensor:
+        ctx.network, ctx.structure = network, structure
+        ctx.save_for_backward(weights)
+        return network.features(weights, structure)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, by_features: Tensor) -> tuple[Tensor | None, ...]:
-        weights, *structure = ctx.saved_tensors
-        gradient, _ = ctx.network.differentiate_features(weights, *structure, by_features.contiguous(), None)
-        return gradient, None, None, None, None
+        (weights,) = ctx.saved_tensors
+        gradient, _ = ctx.network.differentiate_features(weights, ctx.structure, by_features.contiguous(), None)
+        return gradient, None, None
 
 
 class _PulledBack(torch.autograd.Function):
     """Folded weights (W,) and a gradient by the features (N, K, F) -> that by edge vectors (N, K, 3), differentiable once by both."""
 
     @staticmethod
-    def forward(ctx: Any, weights: Tensor, by_features: Tensor, network: Any, *structure: Tensor) -> Tensor:
-        ctx.network = network
-        ctx.save_for_backward(weights, by_features, *structure)
-        return network.pull_back(weights, *structure, by_features)
+    def forward(ctx: Any, weights: Tensor, by_features: Tensor, network: Any, structure: list[Tensor]) -> Tensor:
+        ctx.network, ctx.structure = network, structure
+        ctx.save_for_backward(weights, by_features)
+        return network.pull_back(weights, structure, by_features)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, direction: Tensor) -> tuple[Tensor | None, ...]:
-        weights, by_features, *structure = ctx.saved_tensors
-        gradient, slopes = ctx.network.differentiate_features(weights, *structure, by_features, direction.contiguous())
-        return gradient, slopes, None, None, None, None
+        weights, by_features = ctx.saved_tensors
+        gradient, slopes = ctx.network.differentiate_features(weights, ctx.structure, by_features, direction.contiguous())
+        return gradient, slopes, None, None
 
 
 class NativeNetwork:
@@ -120,32 +116,34 @@ class NativeNetwork:
 
     def predict(self, batch: Batch, training: bool = False, forces: bool = True) -> Prediction:
         """As `Potential.predict`."""
-        structure = (batch.types, batch.types[batch.neighbors], batch.edge_vectors.contiguous())
+        structure = [batch.types, batch.neighbors.contiguous(), batch.edge_vectors.contiguous(), batch.frame]
+        n_frames = batch.n_atoms.shape[0]
         with torch.set_grad_enabled(training):
             weights = self._folding.weights()
             if self._own_head:
                 energy, gradients = self._through_head(weights, structure, training, forces)
-            else:
-                energy, gradients = _EnergiesAndGradients.apply(weights, self._network, *structure)
-            return predict_from(batch, energy, gradients if forces else None)
+                return predict_from(batch, energy, gradients)
+            per_atom_energy, atom_forces, virial = _Predicted.apply(weights, self._network, structure, n_frames)
+            energy = per_atom_energy.new_zeros(n_frames).index_add(0, batch.frame, per_atom_energy)
+            if not forces:
+                atom_forces, virial = torch.full_like(atom_forces, torch.nan), torch.full_like(virial, torch.nan)
+            return Prediction(energy, per_atom_energy, atom_forces, virial)
 
-    def _through_head(
-        self, weights: Tensor, structure: tuple[Tensor, Tensor, Tensor], training: bool, forces: bool
-    ) -> tuple[Tensor, Tensor | None]:
-        model, (types, neighbor_types, vectors) = self._model, structure
-        features = _Features.apply(weights, self._network, *structure)
+    def _through_head(self, weights: Tensor, structure: list[Tensor], training: bool, forces: bool) -> tuple[Tensor, Tensor | None]:
+        model, (types, neighbors, vectors, _) = self._model, structure
+        features = _Features.apply(weights, self._network, structure)
         with torch.enable_grad():
             if not features.requires_grad:
                 features.requires_grad_(True)
             angles = torch.pi * torch.tanh(features.to(model.dtype))
-            edge_energy = model.readout.from_features(angles.flatten(0, 1)).view(neighbor_types.shape)
+            edge_energy = model.readout.from_features(angles.flatten(0, 1)).view(neighbors.shape)
             energy = model.sum_of_edges(types, edge_energy)
             by_features = torch.autograd.grad([energy.sum()], [features], create_graph=training)[0] if forces else None
         gradients = None
         if by_features is not None:
-            gradients = _PulledBack.apply(weights, by_features.contiguous(), self._network, *structure)
+            gradients = _PulledBack.apply(weights, by_features.contiguous(), self._network, structure)
         if model.zbl is not None:
-            pair_types = model.pair_types(types, neighbor_types)
+            pair_types = model.pair_types(types, types[neighbors])
             r = vectors.norm(dim=2)
             pair_energy, slope = model.zbl.with_slope(r.flatten(), r.flatten() / model.cutoffs[pair_types], pair_types)
             energy = energy + pair_energy.view(r.shape).sum(1)

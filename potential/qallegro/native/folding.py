@@ -46,12 +46,9 @@ class Folding:
     def weights(self) -> Tensor:
         """(W,) float64, differentiable by the network's parameters."""
         network = self.network
-        parts: list[Tensor] = []
-        if isinstance(network.radial_embed, BesselEmbed):
-            parts.append(network.radial_embed.frequencies)
-        parts += self._maps()
-        parts += [network.scales, network.shifts]
-        return torch.cat([part.reshape(-1).to(torch.float64) for part in parts])
+        maps = torch.cat([part.reshape(-1) for part in self._maps()]).to(torch.float64)
+        frequencies = [network.radial_embed.frequencies] if isinstance(network.radial_embed, BesselEmbed) else []
+        return torch.cat([*frequencies, maps, network.scales, network.shifts])
 
     def _maps(self) -> list[Tensor]:
         network = self.network

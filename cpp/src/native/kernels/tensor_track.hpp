@@ -171,7 +171,7 @@ class TensorTrack {
   template <class A>
   void scalars(const Real *w, const Real *y, const Real *q, std::int64_t lanes, std::int64_t first, std::int64_t count, Real *t) const {
     for_each_degree([&](auto degree) __attribute__((always_inline)) {
-      const int l = degree, size = 2 * l + 1;
+      const int l = degree;
       for (std::int64_t v = first; v < first + count; v += A::step) {
         typename A::Number harmonics[degree.most];
         load_degree<A>(y, l, lanes, v, harmonics);
