@@ -75,3 +75,6 @@ NNLS_EXACT = 1e-5
 
 #: The same where earlier values pull with a weight of 1e-3, squared, against measurements that tell constants apart by some per cent
 NNLS_WITH_PRIOR = 0.02
+
+#: eV an atom, range of the total energy over 20 fs in steps of 0.5 fs: velocity Verlet errs by the square of the step
+STORED_MODEL_ENERGY = 1e-4
