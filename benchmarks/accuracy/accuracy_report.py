@@ -111,6 +111,10 @@ def draw(data_set: str, rows: list[Row], path: Path) -> None:
             label = f"{quoted.model}, {quoted.source.split(',')[0]}"
             axis.axhline(value, color=str(shade), linestyle=styles[number % 4], linewidth=0.8, label=label)
     axis.set(xlabel="µs an atom and step, one core", ylabel=f"{chosen.judged} MAE of test frames ({unit})", xscale="log", yscale="log")
+    for side in (axis.xaxis, axis.yaxis):
+        side.set_major_formatter("{x:g}")
+        side.set_minor_formatter("{x:g}")
+    axis.tick_params(which="minor", labelsize=7)
     axis.set_title(chosen.title, fontsize=10)
     axis.grid(which="both", alpha=0.25)
     axis.legend(fontsize=7)

@@ -22,15 +22,17 @@ from accuracy_sets import SETS  # noqa: E402
 from accuracy_settings import configuration  # noqa: E402
 from peer_data import TRIAL_SHARE, PeerData, errors, write_frames  # noqa: E402
 from peer_programs import PROGRAMS, R_MAX, Job, Program  # noqa: E402
-from run_queue import missing_files  # noqa: E402
+from run_queue import end_on_sigterm, missing_files  # noqa: E402
 
 SHARED_DATA = Path(__file__).parents[3] / "shared" / "data"
-#: epochs of the two trials; start-up falls out of their difference
-TRIALS = (1, 3)
+#: epochs of the trials after one of a single epoch, until one takes longer by `CLEAR` times that: start-up falls out of the difference
+TRIALS = (3, 9, 27, 81)
+CLEAR = 0.5
 
 
 def main() -> None:
     arguments = parse()
+    end_on_sigterm()
     output = arguments.output / arguments.data_set / "peers"
     output.mkdir(parents=True, exist_ok=True)
     for peer in arguments.peers:
@@ -135,15 +137,20 @@ def row_of(peer: str, program: Program, job: Job, data: PeerData, seconds: float
 
 def epochs_in(seconds: float, program: Program, job: Job, threads: int) -> int:
     """Epochs that fill a time, at least one."""
-    times = []
-    for epochs in TRIALS:
+
+    def duration(epochs: int) -> float:
         folder = job.folder.with_name(f"{job.folder.name}_trial_{epochs}")
         trial = job._replace(frames=job.data.folder / "trial", folder=folder, epochs=epochs)
         started = time.monotonic()
         call(program.train(trial), threads, folder.with_name(folder.name + ".log"))
-        times.append(time.monotonic() - started)
-    epoch = max(1e-3, times[1] - times[0]) / (TRIALS[1] - TRIALS[0]) / TRIAL_SHARE
-    return max(1, int(seconds / epoch))
+        return time.monotonic() - started
+
+    single, longer = duration(1), 0.0
+    for epochs in TRIALS:
+        longer = duration(epochs) - single
+        if longer > CLEAR * single:
+            break
+    return max(1, int(seconds * TRIAL_SHARE * (epochs - 1) / longer)) if longer > 0 else 1
 
 
 def call(command: list[str], threads: int, log: Path) -> None:

@@ -20,7 +20,7 @@ from accuracy_settings import SETTINGS, VARIANTS, available, configuration  # no
 from qallegro.errors import QAllegroError  # noqa: E402
 from qallegro.training.presets import names  # noqa: E402
 from report import machine  # noqa: E402
-from run_queue import Run, check_requests, execute, missing_files  # noqa: E402
+from run_queue import Run, check_requests, end_on_sigterm, execute, missing_files  # noqa: E402
 
 SHARED_DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -41,6 +41,7 @@ def main() -> None:
     plan = planned(arguments, output)
     runs = [p.run for p in plan]
     check_requests(runs)
+    end_on_sigterm()
     by_name = {p.run.name: p for p in plan}
     console = Console(stderr=True)
 

@@ -15,7 +15,7 @@ sys.path.append(str(Path(__file__).parents[1] / "training_speed"))
 from recipe_report import Result, draw, markdown, read_result  # noqa: E402
 from recipe_settings import BASE, DATA_SETS, RECIPES, configuration  # noqa: E402
 from report import machine  # noqa: E402
-from run_queue import Run, check_requests, execute, missing_files  # noqa: E402
+from run_queue import Run, check_requests, end_on_sigterm, execute, missing_files  # noqa: E402
 
 SHARED_DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -48,6 +48,7 @@ def main() -> None:
     plan = planned(arguments, console)
     runs = [run for run, *_ in plan]
     check_requests(runs)
+    end_on_sigterm()
     keys = {run.name: key for run, *key in plan}
 
     def keep(run: Run) -> str:

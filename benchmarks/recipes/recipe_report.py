@@ -104,7 +104,6 @@ def draw(results: list[Result], path: Path) -> None:
         base = list(values(results, data_set, BASE, "forces_mae").values())
         if base:
             axis.axvline(float(np.mean(base)), color="black", linewidth=0.8)
-        axis.set_xscale("log")
         axis.set_xlabel("force MAE of test files (meV/Å)")
         axis.set_title(DATA_SETS[data_set].title)
         axis.grid(axis="x", which="both", alpha=0.3)

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -51,6 +52,11 @@ class Run(NamedTuple):
         return 0.0
 
 
+def end_on_sigterm() -> None:
+    """Let a SIGTERM end the program as an interrupt does, so that the processes it has started are ended too."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+
+
 def missing_files(root: Path, names: Iterable[str]) -> str | None:
     """A message that names the data files which are not in a folder; None if all are there."""
     missing = sorted({name for name in names if not (root / name).is_file()})
@@ -85,7 +91,7 @@ def execute(runs: list[Run], workers: int, threads: int, console: Console, done:
     failed: list[str] = []
     columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"), TimeElapsedColumn()]
     with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("all runs", total=sum(run.size for run in runs))
+        bar = progress.add_task("all runs", total=sum(run.size for run in runs), completed=sum(run.spent for run in runs))
         try:
             while waiting or active:
                 while waiting and len(active) < workers:
