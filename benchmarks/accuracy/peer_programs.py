@@ -191,7 +191,7 @@ class MACE:
             "lr": 0.01,
             "ema_decay": 0.99,
             "scaling": "rms_forces_scaling" if job.data.has_forces else "std_scaling",
-            "compute_forces": job.data.has_forces,
+            # Its losses take forces where there are none too; a weight of 0 leaves them out.
             "forces_weight": 100.0 if job.data.has_forces else 0.0,
             "stage_two_forces_weight": 100.0 if job.data.has_forces else 0.0,
             "start_stage_two": max(1, round(0.75 * job.epochs)),
