@@ -160,6 +160,8 @@ def test_energies_alone(tmp_path: Path, qallegro) -> None:
         ["training.schedule={over: time, warmup_steps: 1}", "training.max_time=1h"],
         ["training.ema.decay=0", "training.schedule.kind=constant"],
         ["training.loss.function=huber", "training.optimizer.amsgrad=true", "training.gradient_clip=1.0"],
+        ["training.optimizer.kind=muon", "training.schedule.cycles=2", "training.ema.decay=0"],
+        ["training.optimizer.kind=schedule_free", "training.schedule.kind=constant", "training.loss.final.energy=10"],
         ["training.validate_every=3", "training.monitor=forces_mae"],
         ["model.per_type_energy_scales_trainable=true", "model.per_type_energy_shifts_trainable=true", "training.optimizer.weight_decay=0.1"],
         ["data.energy_scale=forces_rms_per_type", "data.avg_num_neighbors=per_type", "model.dtype=float64"],
@@ -168,6 +170,8 @@ def test_energies_alone(tmp_path: Path, qallegro) -> None:
     ids=lambda words: words[0],
 )  # fmt: skip
 def test_options(words: list[str], folder: Path, tmp_path: Path, qallegro) -> None:
+    if "training.optimizer.kind=schedule_free" in words:
+        pytest.importorskip("schedulefree")
     done = qallegro(
         "train",
         folder / "run.yaml",
@@ -181,6 +185,54 @@ def test_options(words: list[str], folder: Path, tmp_path: Path, qallegro) -> No
     assert done.code == 0, done.err
     metrics = json.loads((tmp_path / "run" / "test_metrics.json").read_text())
     assert np.isfinite(metrics["test"]["forces"]["mae_meV_per_angstrom"])
+
+
+#: sizes that make a preset's network train in a second
+SMALL = [
+    "model={r_max: 4.0, l_max: 1, num_layers: 1, num_scalar_features: 8, num_tensor_features: 4}",
+    "training.max_epochs=2",
+    "trainer.progress=none",
+    "trainer.plots=false",
+]
+
+
+def test_preset_trains_from_files_alone(folder: Path, tmp_path: Path, qallegro) -> None:
+    words = ["train", "--preset", "quick", f"{folder / 'train.xyz'}@:20", folder / "test.xyz", "-o", tmp_path / "run", *SMALL]
+    done = qallegro(*words)
+    assert done.code == 0, done.err
+    splits = json.loads((tmp_path / "run" / "splits.json").read_text())
+    assert [sum(len(entry["frames"]) for entry in splits[s]) for s in ("train", "validation")] == [25, 1]
+    # The same command goes on with the run, and so does the configuration that it left.
+    assert qallegro(*words, "training.max_epochs=3", "--resume").code == 0
+    again = qallegro("train", tmp_path / "run" / "config.yaml", "-o", tmp_path / "run", "training.max_epochs=4", "--resume")
+    assert again.code == 0, again.err
+
+
+def test_print_config_is_a_configuration(folder: Path, tmp_path: Path, qallegro) -> None:
+    done = qallegro("train", "--preset", "quick", "--print-config", "training.batch_size=3")
+    assert done.code == 0 and yaml.safe_load(done.out)["training"]["batch_size"] == 3, done.err
+    (tmp_path / "kept.yaml").write_text(done.out.replace("DATA.xyz", str(folder / "train.xyz")))
+    assert qallegro("train", tmp_path / "kept.yaml", "-o", tmp_path / "run", *SMALL).code == 0
+    below = yaml.safe_load(qallegro("train", "--preset", "accurate", folder / "run.yaml", "--print-config").out)
+    own = yaml.safe_load((folder / "run.yaml").read_text())
+    assert below["model"]["l_max"] == own["model"]["l_max"] and below["training"]["max_time"] == "6h"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--preset", "fast", "set.xyz"], 1, "`--preset` must be one of accurate, quick, got 'fast'"),
+        (["--preset", "quick"], 2, "--preset with files of structures"),
+        ([], 2, "a configuration must be given"),
+        (["--preset", "quick", "set.xyz", "training.bach_size=3"], 1, "nearest valid key is `training.batch_size`"),
+        (["--preset", "quick", "none.xyz"], 1, "data file must exist"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_failures_of_presets(words: list[str], code: int, message: str, tmp_path: Path, qallegro, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = qallegro("train", *words)
+    assert done.code == code and message in " ".join(done.err.split()) and "Traceback" not in done.err, done.err
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from qallegro.errors import ConfigError
+from qallegro.training import presets
 from qallegro.training.config import parse_duration
-from qallegro.training.load_config import load_config
+from qallegro.training.load_config import check_config, load_config
 from qallegro.training.reference import config_keys, markdown_table
 from reference_frames import tiny_run, write_config
 
@@ -55,7 +56,18 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "training.loss.forces=-1.0": ("`training.loss.forces`: must be 0 or larger, or auto, got -1.0",),
     "training.loss={energy: 0, forces: 0, stress: 0}": ("at least one of the weights",),
     "training.optimizer.betas=[0.9, 1.0]": ("each of `betas` must be in [0, 1)",),
-    "training.ema.decay=1": ("`training.ema.decay`: must be less than 1",),
+    "training.ema.decay=1": ("`training.ema.decay`: must be in [0, 1), or auto, got 1",),
+    "training.ema.decay=off": ("`training.ema.decay`",),
+    "training.loss={energy: 1, final: {energy: 0, forces: 0, stress: 0}}": ("must be larger than 0 at the end of the run, got 0 for all",),
+    "training.loss={course: geometric, final: {energy: 0}}": ("must not be 0 at one of its ends; use `course: linear`",),
+    "training.loss.between=[0.5, 0.2]": ("0 <= first < second <= 1, got [0.5, 0.2]",),
+    "training.loss.final.force=3": ("nearest valid key is `training.loss.final.forces`",),
+    "training.optimizer.kind=adam": ("`training.optimizer.kind`: must be 'adamw', 'muon' or 'schedule_free', got 'adam'",),
+    "training.optimizer={kind: muon, amsgrad: true}": ("`amsgrad` must be false unless `kind` is adamw, got true with muon",),
+    "training.optimizer={kind: schedule_free, betas: [0.0, 0.9]}": ("the first of `betas` must be larger than 0",),
+    "training={optimizer: {kind: schedule_free}, ema: {decay: 0.99}}": ("`ema.decay` must be 0 or auto where `optimizer.kind` is schedule_free",),
+    "training.schedule.cycles=0": ("`training.schedule.cycles`: must be greater than or equal to 1",),
+    "training.schedule.cycle_growth=0": ("`training.schedule.cycle_growth`: must be greater than 0",),
     "training.early_stopping={}": ("`training.early_stopping.patience`: must be given",),
     "trainer.devices=two": ("`trainer.devices`: must be a valid integer", "or 'auto', got 'two'"),
     "trainer.accelerator=tpu": ("`trainer.accelerator`: must be",),
@@ -104,6 +116,12 @@ ACCEPTED: dict[str, Any] = {
     "training.optimizer.learning_rate=1e-3": lambda c: c.training.optimizer.learning_rate == 1e-3,
     "training.optimizer.weight_decay=1E-4": lambda c: c.training.optimizer.weight_decay == 1e-4,
     "training.loss.forces=10": lambda c: c.training.loss.forces == 10.0,
+    "training.loss.final.energy=10": lambda c: (
+        c.training.loss.ends("energy") == (1.0, 10.0) and c.training.loss.ends("forces") == ("auto", "auto")
+    ),
+    "training.optimizer.kind=muon": lambda c: c.training.ema_decay == 0.999,
+    "training.optimizer.kind=schedule_free": lambda c: c.training.ema_decay == 0.0,
+    "training.ema.decay=0.9": lambda c: c.training.ema_decay == 0.9,
     "training.early_stopping.patience=7": lambda c: c.training.early_stopping.patience == 7,
     "training.max_time=1h 30m": lambda c: c.training.max_seconds == 5400.0,
     "data.train=[a.xyz, {path: b.xyz, index: ':5'}]": lambda c: [s.index for s in c.data.train] == [None, ":5"],
@@ -150,6 +168,32 @@ def test_configurations_that_come_with_the_project(path: Path) -> None:
     assert config.data.train and config.model["r_max"] > 0
 
 
+@pytest.mark.parametrize("name", presets.names())
+def test_presets_are_whole_configurations_but_for_the_files(name: str) -> None:
+    preset = presets.load_preset(name)
+    config = check_config(presets.content_for_files(name, ["set.xyz@:100", "more.xyz"]), name)
+    assert preset.about and config.training.max_time
+    assert [(s.path, s.index) for s in config.data.train] == [("set.xyz", ":100"), ("more.xyz", None)]
+    assert config.data.split.validation == presets.VALIDATION
+
+
+def test_preset_holds_below_the_file_and_the_file_below_the_command_line(config_file: Path) -> None:
+    plain = load_config(config_file)
+    config = load_config(config_file, ["training.optimizer.learning_rate=0.5"], preset="quick")
+    preset = presets.load_preset("quick").training
+    assert config.training.optimizer.learning_rate == 0.5
+    assert config.training.batch_size == plain.training.batch_size != preset["batch_size"]
+    assert config.training.schedule.warmup_steps == plain.training.schedule.warmup_steps
+    assert config.training.schedule.over == preset["schedule"]["over"] != plain.training.schedule.over
+    assert config.training.gradient_clip == preset["gradient_clip"]
+    assert config.data == plain.data
+
+
+def test_unknown_preset_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="`--preset` must be one of accurate, quick, got 'fast'"):
+        presets.load_preset("fast")
+
+
 def test_documentation_lists_every_key_as_it_is() -> None:
     table = markdown_table(config_keys())
     assert table in (Path(__file__).parents[2] / "docs" / "training.md").read_text(), "docs/training.md must end in this table:\n" + table
@@ -158,8 +202,10 @@ def test_documentation_lists_every_key_as_it_is() -> None:
 def test_configuration_of_the_tutorial_is_valid(tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
     blocks = [yaml.safe_load(block.split("```")[0]) for block in text.split("```yaml\n")[1:]]
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     first = load_config(write_config(tmp_path / "a.yaml", blocks[0]))
     assert first.training.max_seconds == 1080.0
     second = load_config(write_config(tmp_path / "b.yaml", blocks[0] | {"data": blocks[0]["data"] | blocks[1]["data"]}))
     assert second.data.train[2].keys.energy == "REF_energy"
+    third = load_config(write_config(tmp_path / "c.yaml", blocks[0] | {"training": blocks[2]["training"]}))
+    assert third.training.loss.ends("energy") == (1.0, 100.0)

@@ -15,10 +15,10 @@ from qallegro.model.potential import Prediction
 from qallegro.training.config import EarlyStopping, HuberDelta, Loss, Schedule
 from qallegro.training.ema import WeightAverage
 from qallegro.training.loader import FrameLoader
-from qallegro.training.loss import LossFunction, residuals
+from qallegro.training.loss import LossFunction, WeightCourse, residuals
 from qallegro.training.metrics import ErrorSums
 from qallegro.training.monitor import Monitor
-from qallegro.training.schedule import LearningRate, Plateau, cosine_factor, warmup_factor
+from qallegro.training.schedule import LearningRate, Plateau, cosine_factor, cycle_progress, warmup_factor
 from reference_frames import emt_frames, write_frames
 
 # Float64 sums of some hundred terms of order one.
@@ -43,12 +43,17 @@ def guess(batch: Batch, seed: int = 0) -> Prediction:
     return Prediction(noisy(batch.energy), torch.zeros(len(batch.types), dtype=torch.float64), noisy(batch.forces), virial)
 
 
+def weighted(energy: float, forces: float, stress: float, function: str = "mse", delta: HuberDelta | None = None) -> LossFunction:
+    """A loss whose weights stay."""
+    courses = {q: WeightCourse(w, w) for q, w in zip(("energy", "forces", "stress"), (energy, forces, stress), strict=True)}
+    return LossFunction(courses, function, delta or HuberDelta())
+
+
 def test_loss_is_the_stated_formula(samples: list) -> None:
     batch = collate(samples)
     prediction = guess(batch)
-    weights = {"energy": 3.0, "forces": 0.5, "stress": 2.0}
     errors = residuals(prediction, batch)
-    loss = LossFunction(weights, "mse", HuberDelta())
+    loss = weighted(3.0, 0.5, 2.0)
     energy = ((prediction.energy - batch.energy) / batch.n_atoms).square().mean()
     forces = (prediction.forces - batch.forces).square().mean()
     stress_error = -prediction.virial / batch.volume[:, None, None] - batch.stress
@@ -62,7 +67,7 @@ def test_missing_labels_count_neither_in_the_loss_nor_in_its_gradient(samples: l
     bare = samples[1]._replace(energy=nan, forces=np.full((4, 3), nan), stress=np.full((3, 3), nan))
     molecule = samples[2]._replace(volume=nan)
     with_gaps, without = collate([samples[0], bare, molecule]), collate([samples[0], molecule])
-    loss = LossFunction({"energy": 1.0, "forces": 1.0, "stress": 1.0}, "mse", HuberDelta())
+    loss = weighted(1.0, 1.0, 1.0)
     full = guess(with_gaps)
     keep = [0, 2]
     part = Prediction(full.energy[keep], full.per_atom_energy[:8], full.forces[[0, 1, 2, 3, 8, 9, 10, 11]], full.virial[keep])
@@ -78,10 +83,9 @@ def test_missing_labels_count_neither_in_the_loss_nor_in_its_gradient(samples: l
 def test_huber_equals_mse_for_small_errors_and_is_linear_beyond(samples: list) -> None:
     batch = collate(samples)
     prediction = guess(batch)
-    weights = {"energy": 0.0, "forces": 1.0, "stress": 0.0}
-    wide, narrow = (LossFunction(weights, "huber", HuberDelta(forces=delta)) for delta in (10.0, 1e-6))
+    wide, narrow = (weighted(0.0, 1.0, 0.0, "huber", HuberDelta(forces=delta)) for delta in (10.0, 1e-6))
     errors = residuals(prediction, batch)
-    assert torch.allclose(wide.sums(errors), LossFunction(weights, "mse", HuberDelta()).sums(errors), atol=ROUNDING)
+    assert torch.allclose(wide.sums(errors), weighted(0.0, 1.0, 0.0).sums(errors), atol=ROUNDING)
     assert float(narrow.sums(errors)[1]) == pytest.approx(2e-6 * float(errors.forces.abs().sum()), rel=1e-4)
 
 
@@ -95,8 +99,27 @@ def test_huber_equals_mse_for_small_errors_and_is_linear_beyond(samples: list) -
 )
 def test_weights_follow_the_labels(config: Loss, quantities: list[str], weights: tuple[float, ...]) -> None:
     loss = LossFunction.from_config(config, quantities)
-    assert tuple(loss.weights.values()) == weights
+    assert all(tuple(loss.weights(progress).values()) == weights for progress in (0.0, 0.5, 1.0))
     assert loss.needs_forces == any(w > 0 for w in weights[1:])
+
+
+def test_weights_move_on_their_course_and_are_exact_at_its_ends() -> None:
+    linear = WeightCourse(1.0, 9.0, 0.25, 0.75)
+    assert [linear.at(q) for q in (0.0, 0.25, 0.5, 0.75, 1.0)] == [1.0, 1.0, 5.0, 9.0, 9.0]
+    geometric = WeightCourse(1.0, 100.0, 0.0, 1.0, geometric=True)
+    assert geometric.at(0.0) == 1.0 and geometric.at(1.0) == 100.0
+    assert geometric.at(0.5) == pytest.approx(10.0, rel=ROUNDING)
+    assert WeightCourse(0.0, 2.0).at(0.5) == 1.0
+
+
+def test_final_weights_of_the_configuration(samples: list) -> None:
+    config = Loss.model_validate({"final": {"energy": 10.0, "forces": 0.0}, "between": [0.5, 1.0]})
+    loss = LossFunction.from_config(config, ["energy", "forces"])
+    assert loss.weights(0.5) == {"energy": 1.0, "forces": 1.0, "stress": 0.0} and loss.needs_forces
+    assert loss.weights(1.0) == {"energy": 10.0, "forces": 0.0, "stress": 0.0}
+    errors = residuals(guess(collate(samples)), collate(samples))
+    # Validation says nothing of the place in the run: it counts with the weights of the end.
+    assert torch.equal(loss.sums(errors), loss.sums(errors, 1.0)) and not torch.equal(loss.sums(errors), loss.sums(errors, 0.6))
 
 
 def test_errors_against_numpy_and_in_any_number_of_parts(samples: list) -> None:
@@ -142,6 +165,19 @@ def test_cosine_over_epochs_or_time_ends_with_the_one_that_ends_first() -> None:
     assert by_steps.factor(100, 0.0) == pytest.approx(0.01) and by_steps.factor(50, 0.9) == pytest.approx(0.505)
     by_time = LearningRate(Schedule(warmup_steps=0, final=0.01, over="time"), total_steps=101)
     assert by_time.factor(10, 1.0) == pytest.approx(0.01) and by_time.factor(50, 0.1) == pytest.approx(0.505)
+
+
+def test_cycles_fill_the_run() -> None:
+    assert [cycle_progress(q, 1, 1.0) for q in (0.0, 0.3, 1.0, 1.2)] == [0.0, 0.3, 1.0, 1.0]
+    assert [cycle_progress(q, 2, 1.0) for q in (0.0, 0.25, 0.5, 0.75, 1.0)] == [0.0, 0.5, 0.0, 0.5, 1.0]
+    # Lengths 1, 2, 4 of 7: cycles start at 0, 1/7 and 3/7.
+    assert [cycle_progress(q / 14, 3, 2.0) for q in (0, 1, 2, 4, 6, 10, 14)] == pytest.approx([0, 0.5, 0, 0.5, 0, 0.5, 1], abs=ROUNDING)
+
+
+def test_cosine_starts_anew_in_every_cycle() -> None:
+    rate = LearningRate(Schedule(warmup_steps=0, final=0.01, cycles=2), total_steps=201)
+    assert rate.factor(0, 0.0) == rate.factor(100, 0.0) == 1.0 and rate.factor(200, 0.0) == pytest.approx(0.01)
+    assert rate.factor(99, 0.0) < 0.02
 
 
 def test_plateau_lowers_after_patience_and_not_below_final() -> None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from reference_frames import emt_frames, tiny_run, write_config, write_frames
 
 # Processes that train until a given step has ended, and die there without a chance to clean up. One start of torch serves all.
 KILLED = """
-import os, signal, sys
+import json, os, signal, sys
 import lightning.pytorch as L
 from qallegro.training import run
 from qallegro.training.load_config import load_config
@@ -28,23 +29,44 @@ class KillingReport(run.EpochReport):
             os.kill(os.getpid(), signal.SIGKILL)
 
 run.EpochReport = KillingReport
-config = load_config(sys.argv[1])
-for step in map(int, sys.argv[3:]):
+for file, folder, *steps in json.loads(sys.argv[1]):
+  config = load_config(file)
+  for step in steps:
     if not (child := os.fork()):
-        run.train(config, f"{sys.argv[2]}/{step}")
+        run.train(config, f"{folder}/{step}")
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 """
 
 # 4 steps an epoch, a checkpoint after steps 3, 4, 6, 8, 9, ...: before the first one, within an epoch, right after its end.
 KILLED_AT = [2, 7, 8, 11]
 
+COMMON = {"training__checkpoint_every_steps": 3, "training__max_epochs": 4, "training__gradient_clip": 5.0}
+#: other recipes whose state must survive -> what they change
+RECIPES: dict[str, dict[str, object]] = {
+    "muon": {
+        "training__optimizer__kind": "muon",
+        "training__schedule__cycles": 2,
+        "training__loss": {"final": {"energy": 10.0, "forces": 0.1}, "course": "geometric", "between": [0.1, 0.9]},
+    },
+    "schedule_free": {
+        "training__optimizer__kind": "schedule_free",
+        "training__schedule__kind": "plateau",
+        "training__schedule__patience": 1,
+        "training__loss__final": {"energy": 0.0},
+    },
+}
+#: within an epoch, a step after the last checkpoint
+RECIPES_KILLED_AT = 7
+
 
 @pytest.fixture(scope="module")
 def config_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("resume")
     data = write_frames(folder / "set.xyz", emt_frames(18))
-    settings = {"training__checkpoint_every_steps": 3, "training__max_epochs": 4, "training__schedule__kind": "plateau"}
-    return write_config(folder / "run.yaml", tiny_run(data, **settings, training__schedule__patience=1, training__gradient_clip=5.0))
+    for name, changes in RECIPES.items():
+        write_config(folder / f"{name}.yaml", tiny_run(data, **COMMON, **changes))
+    plateau = {"training__schedule__kind": "plateau", "training__schedule__patience": 1}
+    return write_config(folder / "run.yaml", tiny_run(data, **COMMON, **plateau))
 
 
 @pytest.fixture(scope="module")
@@ -64,15 +86,34 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def killed(config_file: Path) -> Path:
-    folder = config_file.parent / "killed"
-    words = [sys.executable, "-c", KILLED, config_file, folder, *map(str, KILLED_AT)]
-    subprocess.run(words, check=True, capture_output=True, timeout=300)
-    return folder
+    folder = config_file.parent
+    jobs = [(str(config_file), str(folder / "killed"), *KILLED_AT)]
+    jobs += [(str(folder / f"{name}.yaml"), str(folder / f"killed_{name}"), RECIPES_KILLED_AT) for name in RECIPES if installed(name)]
+    subprocess.run([sys.executable, "-c", KILLED, json.dumps(jobs)], check=True, capture_output=True, timeout=300)
+    return folder / "killed"
 
 
 @pytest.mark.parametrize("step", KILLED_AT)
 def test_killed_and_resumed_equals_uninterrupted(step: int, config_file: Path, uninterrupted: Path, killed: Path) -> None:
-    run = killed / str(step)
+    assert_goes_on(config_file, killed / str(step), uninterrupted)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_optimizer_and_moving_weights_go_on(name: str, config_file: Path, killed: Path) -> None:
+    if not installed(name):
+        pytest.skip(f"the optimizer {name} is not installed")
+    file = config_file.with_name(f"{name}.yaml")
+    whole = train(load_config(file), config_file.parent / f"whole_{name}").folder.path
+    assert_goes_on(file, killed.with_name(f"killed_{name}") / str(RECIPES_KILLED_AT), whole)
+
+
+def installed(name: str) -> bool:
+    """Whether the optimizer of a recipe is there; that of schedule_free is an optional package."""
+    return name != "schedule_free" or find_spec("schedulefree") is not None
+
+
+def assert_goes_on(config_file: Path, run: Path, uninterrupted: Path) -> None:
+    """The killed run in a folder ends as the one that was not."""
     assert not (run / "test_metrics.json").exists()
     train(load_config(config_file), run, resume=True)
     expected, got = weights(uninterrupted), weights(run)

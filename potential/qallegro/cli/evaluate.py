@@ -29,9 +29,9 @@ def evaluate(
 
     from qallegro.cli.warn import show_warnings
     from qallegro.cli.write import write_text
-    from qallegro.data.config import Keys, Units
+    from qallegro.data.config import Keys, Units, data_path
     from qallegro.errors import ConfigError
-    from qallegro.training.evaluate import data_path, evaluate_file
+    from qallegro.training.evaluate import evaluate_file
     from qallegro.training.load_config import explain
     from qallegro.training.predictors import open_predictor
     from qallegro.training.report import error_table

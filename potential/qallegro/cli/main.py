@@ -37,6 +37,12 @@ BENCH_VERBS = {
     "compare": ("bench", "compare"),
 }
 
+#: the same for `qallegro models VERB`
+MODELS_VERBS = {
+    "list": ("models", "list_models"),
+    "get": ("models", "get"),
+}
+
 app = typer.Typer(
     name="qallegro",
     help="Train, evaluate and export Allegro interatomic potentials.",
@@ -64,8 +70,12 @@ app.add_typer(latency, name="latency")
 bench = typer.Typer(cls=RunByDefault, help="Speed and accuracy of exported files: `bench FILE`, `bench compare A B`.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
+models = typer.Typer(help="Trained models that come with the package.", no_args_is_help=True)
+app.add_typer(models, name="models")
+
 # Verb modules import typer alone; torch and the rest start inside the verbs.
-for _program, _verbs in ((app, VERBS), (quantum, QUANTUM_VERBS), (latency, LATENCY_VERBS), (bench, BENCH_VERBS)):
+_GROUPS = ((app, VERBS), (quantum, QUANTUM_VERBS), (latency, LATENCY_VERBS), (bench, BENCH_VERBS), (models, MODELS_VERBS))
+for _program, _verbs in _GROUPS:
     for _verb, (_module, _function) in _verbs.items():
         _program.command(_verb)(getattr(import_module(f"qallegro.cli.{_module}"), _function))
 

@@ -32,14 +32,14 @@ def evaluate(
 
     from qallegro.cli.warn import show_warnings
     from qallegro.cli.write import check_folder, write_text
-    from qallegro.data.config import Keys, Units
+    from qallegro.data.config import Keys, Units, data_path
     from qallegro.data.readers import read_frames
     from qallegro.errors import ConfigError
     from qallegro.quantum.device_report import error_table, study_table
     from qallegro.quantum.device_study import study_devices, study_record
     from qallegro.quantum.devices import DeviceSettings
     from qallegro.quantum.pennylane_reference import circuit_layer
-    from qallegro.training.evaluate import data_path, make_samples
+    from qallegro.training.evaluate import make_samples
     from qallegro.training.load_config import explain
     from qallegro.training.predictors import from_potential, open_checkpoint
 

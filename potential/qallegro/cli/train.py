@@ -25,28 +25,58 @@ def _keys(wanted: bool) -> None:
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="configuration in YAML, see docs/training.md")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="changes such as training.batch_size=8", metavar="KEY=VALUE")] = None,
+    config: Annotated[
+        str | None, typer.Argument(help="configuration in YAML, see docs/training.md; with --preset also a file of structures")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(help="changes such as training.batch_size=8; with --preset also more files", metavar="KEY=VALUE"),
+    ] = None,
     run: Annotated[Path | None, typer.Option("-o", "--output", help="run folder (default: runs/CONFIG)")] = None,
+    preset: Annotated[
+        str | None, typer.Option("--preset", help="quick or accurate: model and schedule, below what the configuration says")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on from the run's last checkpoint")] = False,
+    print_config: Annotated[bool, typer.Option("--print-config", help="print the configuration and stop")] = False,
     keys: Annotated[
         bool, typer.Option("--keys", callback=_keys, is_eager=True, help="list every key of the configuration and stop")
     ] = False,
 ) -> None:
     """Train a potential; the run folder keeps everything it gives."""
-    for word in overrides or []:
-        if "=" not in word:
-            raise typer.BadParameter(f"an override must look like training.batch_size=8, got {word!r}", param_hint="KEY=VALUE")
+    words = [word for word in (config, *(overrides or [])) if word is not None]
+    files, changes = _sorted(words)
+    if not files and not (preset and print_config):
+        raise typer.BadParameter("a configuration must be given, or --preset with files of structures", param_hint="CONFIG")
+    from_yaml = bool(files) and (preset is None or Path(files[0]).suffix.lower() in (".yaml", ".yml"))
+    if from_yaml and len(files) > 1:
+        raise typer.BadParameter(f"an override must look like training.batch_size=8, got {files[1]!r}", param_hint="KEY=VALUE")
 
     from rich.console import Console
 
     from qallegro.cli.warn import show_warnings
-    from qallegro.training.load_config import load_config
+    from qallegro.training.load_config import check_config, read_content, with_overrides
+    from qallegro.training.presets import content_for_files
 
-    checked = load_config(config, overrides or [])
+    if from_yaml:
+        content = read_content(files[0], changes, preset)
+    else:
+        content = with_overrides(content_for_files(preset, files), changes, Path.cwd())
+    checked = check_config(content, files[0] if files else f"--preset {preset}")
+    if print_config:
+        import yaml
+
+        typer.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True).rstrip())
+        return
     console = Console()
     show_warnings()
     # Reading a configuration is quick, torch and Lightning are not: errors in it come first.
     from qallegro.training.run import train as train_run
 
-    train_run(checked, run or Path("runs") / config.stem, resume, console)
+    name = Path(files[0]).stem if from_yaml else Path(files[0]).name.partition(".")[0]
+    train_run(checked, run or Path("runs") / name, resume, console)
+
+
+def _sorted(words: list[str]) -> tuple[list[str], list[str]]:
+    """Files, and changes of keys; a file's name may hold an equals sign."""
+    files = [word for word in words if "=" not in word or Path(word).is_file()]
+    return files, [word for word in words if word not in files]

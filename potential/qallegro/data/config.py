@@ -1,5 +1,6 @@
 """What a configuration says of the reference data."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -50,6 +51,12 @@ class Source(Strict):
     index: str | None = Field(None, description='frames to take, as a Python slice such as ":500" or "::10"')
     keys: Keys | None = Field(None, description="as `data.keys`, for this file alone")
     units: Units | None = Field(None, description="as `data.units`, for this file alone")
+
+
+def data_path(text: str) -> Source:
+    """A data file on the command line, with an optional slice after `@`, as ASE writes it: `set.xyz@:100`."""
+    path, at, index = text.rpartition("@")
+    return Source(path=path, index=index) if at and not Path(text).exists() else Source(path=text)
 
 
 def _as_sources(value: Any) -> Any:

@@ -57,3 +57,31 @@ class WeightAverage:
     def _set(self, values: list[Tensor]) -> None:
         for weight, value in zip(self._weights, values, strict=True):
             weight.copy_(value)
+
+
+class OptimizerAverage(WeightAverage):
+    """The average that a schedule-free optimizer keeps by itself: its `eval` puts it into the weights.
+
+    Args:
+        module: its trainable weights are those of the optimizer.
+        optimizer: has `train` and `eval`.
+    """
+
+    def __init__(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        super().__init__(module, decay=0.0)
+        self.optimizer = optimizer
+        self.average = []
+
+    def update(self) -> None:
+        """The optimizer does it in its step."""
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """As for `WeightAverage`: the way back of the optimizer is exact to rounding only, so the weights are kept."""
+        own = [p.detach().clone() for p in self._weights]
+        self.optimizer.eval()
+        try:
+            yield
+        finally:
+            self.optimizer.train()
+            self._set(own)

@@ -1,7 +1,6 @@
 """Errors of a model on labelled frames, and the pairs of numbers that parity plots show."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -128,9 +127,3 @@ def _batches(samples: Sequence[Sample]) -> list[list[Sample]]:
         groups[-1].append(sample)
         atoms, width = atoms + n, max(width, k)
     return groups
-
-
-def data_path(text: str) -> Source:
-    """A data file on the command line, with an optional slice after `@`, as ASE writes it: `set.xyz@:100`."""
-    path, at, index = text.rpartition("@")
-    return Source(path=path, index=index) if at and not Path(text).exists() else Source(path=text)

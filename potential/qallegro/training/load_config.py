@@ -13,52 +13,41 @@ from pydantic import BaseModel
 from qallegro.errors import ConfigError
 from qallegro.model.config import ModelConfig
 from qallegro.training.config import RunConfig
+from qallegro.training.presets import below
+from qallegro.training.strict_yaml import parse, read_table
 
 #: model keys that the training set provides where the configuration does not, with stand-ins for the check before data is read
 FROM_DATA: dict[str, Any] = {"atom_types": ["H"], "avg_num_neighbors": 1.0, "per_type_energy_scales": 1.0, "per_type_energy_shifts": 0.0}
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML with the floats of YAML 1.2: `1e-3` is a number, not a text. A key given twice is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise ConfigError(f"a key must be given once, got `{key}` twice, again in line {key_node.start_mark.line + 1}")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$|[-+]?\.(?:inf|Inf|INF)$|\.(?:nan|NaN|NAN)$"),
-    list("-+0123456789."),
-)
-
-
-def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
+def load_config(path: str | Path, overrides: Sequence[str] = (), preset: str | None = None) -> RunConfig:
     """The configuration in `path`, changed by `key=value` words, checked as a whole.
 
     Args:
         path: YAML file. Relative data paths start from `data.root`, else from the file's folder.
         overrides: words such as `training.batch_size=8`; keys are dotted, values are YAML.
+        preset: name of a preset whose values hold where the file has none.
 
     Raises:
         ConfigError: names every wrong key or value with its rule and, for unknown keys, the nearest valid one.
     """
+    return check_config(read_content(path, overrides, preset), str(path))
+
+
+def read_content(path: str | Path, overrides: Sequence[str] = (), preset: str | None = None) -> dict[str, Any]:
+    """Nested tables of the configuration, not checked yet. Args as of `load_config`."""
     path = Path(path)
-    try:
-        content = yaml.load(path.read_text(), Loader=_Loader)  # noqa: S506 - derives from SafeLoader
-    except OSError as error:
-        raise ConfigError(f"configuration must be a readable file, got `{path}`: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"configuration must be a text file in YAML, got `{path}`") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"configuration must be YAML, `{path}` is not: {error}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"configuration must be a table of sections such as `data` and `model`, got {type(content).__name__} in `{path}`")
+    return with_overrides(below(preset, read_table(path, "configuration")), overrides, path.parent)
+
+
+def with_overrides(content: dict[str, Any], overrides: Sequence[str], folder: Path) -> dict[str, Any]:
+    """Nested tables changed by `key=value` words, and the folder that data paths start from.
+
+    Args:
+        content: what a configuration holds; changed in place.
+        overrides: words.
+        folder: that a `data.root` within the content starts from.
+    """
     for word in overrides:
         apply_override(content, word)
     data = content.get("data")
@@ -66,9 +55,9 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
         root = data.get("root")
         if root is None or isinstance(root, str):
             # A relative root given on the command line starts from where the user stands, one in the file from the file.
-            here = Path.cwd() if any(word.startswith("data.root=") for word in overrides) else path.parent
+            here = Path.cwd() if any(word.startswith("data.root=") for word in overrides) else folder
             content["data"] = {**data, "root": str((here / (root or "")).resolve())}
-    return check_config(content, str(path))
+    return content
 
 
 def apply_override(content: dict[str, Any], word: str) -> None:
@@ -82,7 +71,7 @@ def apply_override(content: dict[str, Any], word: str) -> None:
     if not equals or not all(parts):
         raise ConfigError(f"an override must look like `training.batch_size=8`, got {word!r}")
     try:
-        value = yaml.load(text, Loader=_Loader)  # noqa: S506 - derives from SafeLoader
+        value = parse(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"the value of an override must be YAML, got {text!r} for `{key}`: {error}") from error
     here: Any = content

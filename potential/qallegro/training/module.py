@@ -14,10 +14,11 @@ from qallegro.model.potential import Potential
 from qallegro.native.engine import Predict
 from qallegro.training.clock import Clock
 from qallegro.training.config import TrainingConfig
-from qallegro.training.ema import WeightAverage
+from qallegro.training.ema import OptimizerAverage, WeightAverage
 from qallegro.training.loss import LossFunction, Residuals, residuals
 from qallegro.training.metrics import ErrorSums
 from qallegro.training.monitor import Monitor
+from qallegro.training.optimizer import make_optimizer
 from qallegro.training.schedule import LearningRate
 
 
@@ -58,6 +59,7 @@ class TrainingModule(L.LightningModule):
         self.best_this_epoch = False
         self._validation: dict[str, float] = {}
         self._previous_loss: Tensor | None = None
+        self._progress = 0.0
         self._sums = torch.zeros(3, 3, dtype=torch.float64)
         self._restored: dict[str, Any] = {}
         self._swapped = ExitStack()
@@ -65,20 +67,15 @@ class TrainingModule(L.LightningModule):
     # optimizer and learning rate
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW in one fused call a step."""
-        config = self.config.optimizer
-        groups = [
-            {"params": [p for p in self._weights if p.dim() > 1], "weight_decay": config.weight_decay},
-            {"params": [p for p in self._weights if p.dim() <= 1], "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(
-            [g for g in groups if g["params"]], lr=config.learning_rate, betas=tuple(config.betas), amsgrad=config.amsgrad, fused=True
-        )
+        """That of the configuration, for all trainable weights."""
+        return make_optimizer(self.config.optimizer, self.potential)
 
     def on_fit_start(self) -> None:
         """Weights are on their device now."""
-        if self.config.ema.decay > 0:
-            self.ema = WeightAverage(self.potential, self.config.ema.decay)
+        if self.config.optimizer.kind == "schedule_free":
+            self.ema = OptimizerAverage(self.potential, self.trainer.optimizers[0])
+        elif self.config.ema_decay > 0:
+            self.ema = WeightAverage(self.potential, self.config.ema_decay)
         self._sums = self._sums.to(self.device)
 
     def on_train_start(self) -> None:
@@ -102,8 +99,9 @@ class TrainingModule(L.LightningModule):
             self.trainer.check_val_every_n_epoch = 1
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Set the learning rate."""
+        """Set the learning rate and the place in the run that weights of the loss depend on."""
         passed = self._elapsed() / self.clock.limit if self.clock.limit else 0.0
+        self._progress = self.rate.progress(self.global_step, passed)
         rate = self.config.optimizer.learning_rate * self.rate.factor(self.global_step, passed)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
@@ -115,7 +113,7 @@ class TrainingModule(L.LightningModule):
         self._check_finite()
         prediction = self._predict(batch, True, self.loss.needs_forces)
         errors = residuals(prediction, batch)
-        sums, counts = self.loss.sums(errors), errors.counts
+        sums, counts = self.loss.sums(errors, self._progress), errors.counts
         self._sums += torch.stack([sums.detach(), _absolute(errors), counts])
         if self.trainer.world_size > 1:
             # Gradients are averaged over processes; with these counts the average is that of the whole batch.

@@ -5,7 +5,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("qallegro", "torch", "lightning", "e3nn", "numpy", "ase", "vesin", "pydantic")
+PACKAGES = ("qallegro", "torch", "lightning", "e3nn", "numpy", "ase", "vesin", "pydantic", "schedulefree")
 
 
 def versions() -> dict[str, str]:

@@ -66,8 +66,8 @@ def train(config: RunConfig, folder: str | Path, resume: bool = False, console: 
             config.data,
             CutoffTable(config.model["r_max"], config.model.get("per_edge_type_cutoff")),
             config.model.get("atom_types"),
-            required=[q for q in ("forces", "stress") if getattr(config.training.loss, q) not in ("auto", 0.0)],
-            unwanted=[q for q in ("forces", "stress") if getattr(config.training.loss, q) == 0.0],
+            required=[q for q in ("forces", "stress") if any(w not in ("auto", 0.0) for w in config.training.loss.ends(q))],
+            unwanted=[q for q in ("forces", "stress") if config.training.loss.ends(q) == (0.0, 0.0)],
         )
     model_config = resolve_model(config, data)
     resolved = config.model_dump(mode="json") | {"model": model_config.model_dump(mode="json")}

@@ -16,6 +16,17 @@ def cosine_factor(progress: float, final: float) -> float:
     return final + (1.0 - final) * 0.5 * (1.0 + math.cos(math.pi * min(1.0, max(0.0, progress))))
 
 
+def cycle_progress(progress: float, cycles: int, growth: float) -> float:
+    """Share of the current cycle that has passed; cycle k takes growth^k times as long as the first, and all fill [0, 1]."""
+    lengths = [growth**k for k in range(cycles)]
+    place = min(1.0, max(0.0, progress)) * sum(lengths)
+    for length in lengths[:-1]:
+        if place < length:
+            return place / length
+        place -= length
+    return min(1.0, place / lengths[-1])
+
+
 class Plateau:
     """Lowers a factor when a quantity has not improved for some validations.
 
@@ -67,7 +78,10 @@ class LearningRate:
             return warmup * self.plateau.current
         if self.config.kind == "constant":
             return warmup
+        place = cycle_progress(self.progress(step, time_progress), self.config.cycles, self.config.cycle_growth)
+        return warmup * cosine_factor(place, self.config.final)
+
+    def progress(self, step: int, time_progress: float) -> float:
+        """Share of the run that has passed, from 0 to 1. Args as of `factor`."""
         progress = step / max(1, self.total_steps - 1)
-        if self.config.over == "time":
-            progress = max(progress, time_progress)
-        return warmup * cosine_factor(progress, self.config.final)
+        return min(1.0, max(progress, time_progress) if self.config.over == "time" else progress)

@@ -1,0 +1,117 @@
+"""What is compared: data sets, and recipes that each change one thing of the preset `quick`."""
+
+import copy
+from typing import Any, NamedTuple
+
+from qallegro.training.presets import load_preset
+
+
+class DataSet(NamedTuple):
+    """Frames, and what the preset is changed by for them."""
+
+    title: str
+    data: dict[str, Any]
+    model: dict[str, Any]
+    training: dict[str, Any]
+
+    @property
+    def files(self) -> list[str]:
+        """Names of the data files."""
+        return [name for key in ("train", "test") for name in self.data[key]]
+
+
+class Recipe(NamedTuple):
+    """One change of the training section."""
+
+    axis: str  #: what it varies
+    label: str
+    changes: dict[str, Any]  #: dotted keys below `training`
+
+
+DATA_SETS: dict[str, DataSet] = {
+    "aspirin": DataSet(
+        title="rMD17 aspirin",
+        data={
+            "train": ["rmd17_aspirin_train_01.xyz.gz"],
+            "test": ["rmd17_aspirin_test_01.xyz.gz"],
+            "split": {"train": 950, "validation": 50},
+        },
+        model={},
+        training={},
+    ),
+    "cu_li": DataSet(
+        title="Cu + Li (mlearn, PBE)",
+        data={
+            "train": ["cu_mlearn_train.xyz.gz", "li_mlearn_train.xyz.gz"],
+            "test": ["cu_mlearn_test.xyz.gz", "li_mlearn_test.xyz.gz"],
+            "split": {"validation": 0.08},
+            "energy_scale": "forces_rms_per_type",
+            "avg_num_neighbors": "per_type",
+        },
+        model={},
+        # These frames hold some hundred atoms: in three minutes five of them at a time would leave few steps.
+        training={"batch_size": 2},
+    ),
+}
+
+#: eV an atom and eV/Å: where the wide Huber loss turns linear
+WIDE = {"energy": 0.05, "forces": 0.05, "stress": 0.05}
+#: the preset as it is
+BASE = "base"
+RECIPES: dict[str, Recipe] = {
+    BASE: Recipe("base", "preset quick", {}),
+    "batch_1": Recipe("batch size", "1", {"batch_size": 1}),
+    "batch_2": Recipe("batch size", "2", {"batch_size": 2}),
+    "batch_5": Recipe("batch size", "5", {"batch_size": 5}),
+    "batch_10": Recipe("batch size", "10", {"batch_size": 10}),
+    "rate_half": Recipe("learning rate", "0.01", {"optimizer.learning_rate": 0.01}),
+    "rate_quarter": Recipe("learning rate", "0.005", {"optimizer.learning_rate": 0.005}),
+    "rate_double": Recipe("learning rate", "0.04", {"optimizer.learning_rate": 0.04}),
+    "ema_off": Recipe("average of weights", "none", {"ema.decay": 0.0}),
+    "ema_99": Recipe("average of weights", "0.99", {"ema.decay": 0.99}),
+    "ema_9999": Recipe("average of weights", "0.9999", {"ema.decay": 0.9999}),
+    "constant": Recipe("schedule", "constant", {"schedule.kind": "constant"}),
+    "plateau": Recipe("schedule", "plateau", {"schedule.kind": "plateau", "schedule.patience": 5}),
+    "restarts": Recipe("schedule", "cosine, 3 cycles, each twice as long", {"schedule.cycles": 3, "schedule.cycle_growth": 2.0}),
+    "energy_10": Recipe("loss weights", "energy 10", {"loss.energy": 10.0}),
+    "energy_100": Recipe("loss weights", "energy 100", {"loss.energy": 100.0}),
+    "energy_to_10": Recipe("loss weights", "energy 1 to 10, second half", {"loss.final.energy": 10.0, "loss.between": [0.5, 0.9]}),
+    "energy_to_100": Recipe(
+        "loss weights",
+        "energy 1 to 100, geometric, second half",
+        {"loss.final.energy": 100.0, "loss.course": "geometric", "loss.between": [0.5, 0.9]},
+    ),
+    "huber": Recipe("loss function", "Huber, beyond 10 meV/Å and meV/atom", {"loss.function": "huber"}),
+    "huber_wide": Recipe(
+        "loss function",
+        "Huber, beyond 50",
+        {"loss.function": "huber", "loss.huber_delta": WIDE},
+    ),
+    "muon": Recipe("optimizer", "Muon, rate 0.02", {"optimizer.kind": "muon"}),
+    "muon_fast": Recipe("optimizer", "Muon, rate 0.05", {"optimizer.kind": "muon", "optimizer.learning_rate": 0.05}),
+    "schedule_free": Recipe(
+        "optimizer", "schedule-free AdamW, rate 0.02", {"optimizer.kind": "schedule_free", "schedule.kind": "constant"}
+    ),
+    "no_clip": Recipe("gradient clip", "none", {"gradient_clip": None}),
+}
+
+
+def configuration(data_set: str, recipe: str, seed: int, root: str, seconds: float) -> dict[str, Any]:
+    """A whole configuration; the seed deals out the frames, draws the first weights and orders the frames, alike in all recipes."""
+    chosen, preset = DATA_SETS[data_set], load_preset("quick")
+    training = copy.deepcopy(preset.training) | chosen.training
+    # Few epochs fit into some minutes, and the last validation counts: one at the end of each is cheap beside them.
+    training |= {"max_time": f"{seconds:g}s", "validate_every": 1, "checkpoint_every_steps": 100}
+    for key, value in RECIPES[recipe].changes.items():
+        *sections, name = key.split(".")
+        here = training
+        for section in sections:
+            here = here.setdefault(section, {})
+        here[name] = value
+    return {
+        "seed": seed,
+        "data": preset.data | chosen.data | {"root": root, "split": chosen.data["split"] | {"seed": seed}},
+        "model": preset.model | chosen.model,
+        "training": training,
+        "trainer": {"accelerator": "cpu", "progress": "none", "plots": False},
+    }

@@ -1,0 +1,176 @@
+"""What benchmarks/accuracy makes of its settings, runs and numbers. Not the numbers themselves."""
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import ase.io
+import numpy as np
+import pytest
+import yaml
+
+from qallegro.errors import ModelError
+from qallegro.models import store
+from qallegro.training.load_config import check_config, load_config
+from qallegro.training.run import train
+from reference_frames import emt_frames, tiny_run, write_config, write_frames
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+sys.path += [str(BENCHMARKS / name) for name in ("variants", "recipes", "training_speed", "accuracy")]
+
+import accuracy_report  # noqa: E402
+import accuracy_results  # noqa: E402
+import accuracy_settings  # noqa: E402
+import budget  # noqa: E402
+import keep_model  # noqa: E402
+import peer_data  # noqa: E402
+import peer_programs  # noqa: E402
+from accuracy_results import Row  # noqa: E402
+from accuracy_sets import SETS  # noqa: E402
+
+# Sums of some hundred terms of order one in another order.
+ROUNDING = 1e-12
+RECORD = {
+    "machine": {"processor": "a processor", "cores": 2},
+    "date": "today",
+    "versions": {"torch": "2"},
+    "missing": ["mace: it needs an environment of its own"],
+}
+
+
+@pytest.mark.parametrize("settings", accuracy_settings.SETTINGS)
+@pytest.mark.parametrize("data_set", SETS)
+def test_every_run_of_a_table_is_a_valid_configuration(data_set: str, settings: str) -> None:
+    variants = accuracy_settings.available(data_set, settings)
+    assert bool(variants) == (settings == "ours" or data_set not in ("3bpa", "si"))
+    for variant in variants:
+        content = accuracy_settings.configuration(data_set, variant, settings, 1, "/data", "quick", 60.0, None)
+        config = check_config(content, variant)
+        assert config.training.max_seconds == 60.0 and config.data.split.seed == config.seed == 1
+        content = accuracy_settings.configuration(data_set, variant, settings, 1, "/data", "quick", None, 7)
+        config = check_config(content, variant)
+        assert (config.training.max_seconds, config.training.max_epochs, config.training.schedule.over) == (None, 7, "epochs")
+
+
+@pytest.mark.parametrize("preset", ["quick", "accurate"])
+def test_ours_have_equal_numbers_of_parameters(preset: str) -> None:
+    species = SETS["aspirin"].species
+    sections = {v: accuracy_settings.model_section("aspirin", v, "ours", preset) for v in accuracy_settings.VARIANTS}
+    counts = {variant: budget.trainable_parameters(section, species) for variant, section in sections.items()}
+    assert all(abs(n - counts["allegro"]) <= accuracy_settings.TOLERANCE * counts["allegro"] for n in counts.values()), counts
+
+
+def test_settings_of_the_paper_are_those_it_reports() -> None:
+    content = accuracy_settings.configuration("aspirin", "qdi", "paper", 1, "/data", "quick", 60.0, None)
+    model, training = content["model"], content["training"]
+    assert (model["r_max"], model["num_layers"], model["readout_mlp"]["width"], model["qdi"]["width"]) == (9.5, 4, 16, 4)
+    circuit = model["qdi"]["circuit"]
+    assert (circuit["num_features"], circuit["depth"], circuit["num_features"] % circuit["num_qubits"]) == (21, 4, 0)
+    assert (training["batch_size"], training["optimizer"]["learning_rate"]) == (1, 1e-3)
+    frozen = accuracy_settings.model_section("aspirin", "qdi_frozen", "paper", "quick")
+    assert frozen["qdi"] == model["qdi"] | {"trainable": False}
+
+
+def row(variant: str, seed: int, forces: float, program: str = "qallegro", latency: float = 50.0) -> Row:
+    return Row(program, "ours", variant, seed, 70_000, forces, 1.4 * forces, 0.5, 0.7, 120.0, 1000, latency)
+
+
+def test_rows_survive_a_file_with_what_is_not_known(tmp_path: Path) -> None:
+    accuracy_results.write_row(tmp_path, row("allegro", 1, math.nan))
+    assert json.loads((tmp_path / "result.json").read_text())["forces_mae"] is None
+    read = accuracy_results.kept_row(tmp_path / "result.json")
+    assert math.isnan(read.forces_mae) and read._replace(forces_mae=0.0, forces_rmse=0.0) == row("allegro", 1, 0.0)
+
+
+def test_table_holds_runs_peers_literature_and_claims(tmp_path: Path) -> None:
+    rows = [row(v, s, f + 0.01 * s) for v, f in (("allegro", 10.0), ("mlp", 9.0), ("qdi", 9.0)) for s in (1, 2, 3)]
+    rows.append(row("64 channels", 1, 12.0, program="mace", latency=math.nan)._replace(parameters=0, steps=0))
+    text = accuracy_report.markdown("aspirin", rows, RECORD)
+    assert "| Allegro, ours | 70,000 | 3 | 10.02 ± 0.01 | 14.03 ± 0.01 | 0.50 ± 0.00 | 0.70 ± 0.00 | 2 min | 1,000 | 50.0 ± 0.0 |" in text
+    assert "| mace 64 channels, trained here | - | 1 | 12.00 |" in text and "| MACE (Batatia et al." in text
+    assert "Not trained here: mace: it needs an environment of its own." in text
+    assert "+QDI has lower errors than Allegro, by 1.00 meV/Å" in text and "no difference resolved" in text
+    accuracy_report.draw("aspirin", rows, tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").stat().st_size > 1000
+
+
+def test_table_of_energies_alone() -> None:
+    rows = [row("allegro", s, math.nan) for s in (1, 2)]
+    text = accuracy_report.markdown("qm9", rows, RECORD)
+    assert "| Allegro, ours | 70,000 | 2 | - | - | 0.50 ± 0.00 |" in text and "| 10.3 |" in text
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("accuracy")
+    write_frames(folder / "train.xyz", emt_frames(12))
+    write_frames(folder / "test.xyz", emt_frames(5, seed=1))
+    content = tiny_run(Path("train.xyz"), data__test="test.xyz", training__max_epochs=1)
+    return train(load_config(write_config(folder / "run.yaml", content)), folder / "run").folder.path
+
+
+def test_run_becomes_a_model_of_the_package(run: Path, tmp_path: Path) -> None:
+    text = keep_model.Text("a test", "EMT", "none")
+    stored = keep_model.keep(run, "tiny", text, tmp_path)
+    assert store.names(tmp_path) == ["tiny"] and stored.about == "a test"
+    potential, _ = store.load(stored)
+    assert potential.config.atom_types == ["Cu", "Au"]
+    assert "| test | " in stored.card and str(run.parent) not in stored.card + json.dumps(stored.record)
+    # A model of the same name takes its place.
+    assert keep_model.keep(run, "tiny", text._replace(about="another"), tmp_path).about == "another"
+    with pytest.raises(ModelError, match="must come from a finished run"):
+        keep_model.keep(tmp_path, "none", text, tmp_path)
+
+
+def test_model_too_large_for_the_package_is_refused(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "SIZE_LIMIT", 1000)
+    with pytest.raises(ModelError, match="must take at most 1,000 bytes"):
+        keep_model.keep(run, "tiny", keep_model.Text("a", "b", "c"), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def frames(run: Path, tmp_path_factory: pytest.TempPathFactory) -> peer_data.PeerData:
+    section = yaml.safe_load((run / "config.yaml").read_text())["data"]
+    return peer_data.write_frames(section, ["Cu", "Au"], 4.0, tmp_path_factory.mktemp("peers"))
+
+
+def test_peers_get_the_frames_of_the_run(run: Path, frames: peer_data.PeerData) -> None:
+    splits = json.loads((run / "splits.json").read_text())
+    for subset in peer_data.SUBSETS:
+        written = ase.io.read(frames.folder / f"{subset}.xyz", ":")
+        assert len(written) == sum(len(entry["frames"]) for entry in splits[subset])
+        assert len(ase.io.read(frames.folder / "trial" / f"{subset}.xyz", ":")) == 2
+    sources = ase.io.read(run.parent / "test.xyz", ":")
+    for index, atoms in zip(splits["test"][0]["frames"], ase.io.read(frames.folder / "test.xyz", ":"), strict=True):
+        assert atoms.info["REF_energy"] == pytest.approx(sources[index].get_potential_energy(), rel=1e-7)
+        np.testing.assert_allclose(atoms.arrays["REF_forces"], sources[index].get_forces(), atol=1e-7)
+
+
+def test_errors_of_predictions(frames: peer_data.PeerData) -> None:
+    test = ase.io.read(frames.folder / "test.xyz", ":")
+    energies = [atoms.info["REF_energy"] + 0.004 * (-1) ** k for k, atoms in enumerate(test)]
+    forces = [atoms.arrays["REF_forces"] + 0.002 for atoms in test]
+    found = peer_data.errors(frames, energies, forces)
+    assert found == pytest.approx({"energy_mae": 1.0, "energy_rmse": 1.0, "forces_mae": 2.0, "forces_rmse": 2.0}, rel=1e3 * ROUNDING)
+    assert math.isnan(peer_data.errors(frames, energies, None)["forces_mae"])
+    with pytest.raises(ValueError, match="for each of the 5 test frames, got 1"):
+        peer_data.errors(frames, energies[:1], None)
+
+
+@pytest.mark.parametrize("name", peer_programs.PROGRAMS)
+def test_commands_of_the_peers(name: str, frames: peer_data.PeerData, tmp_path: Path) -> None:
+    program = peer_programs.PROGRAMS[name]
+    job = peer_programs.Job("python", frames, frames.folder, tmp_path / name, 1, 12, 4)
+    command = program.train(job)
+    assert command[0] == "python" and not program.finished(job)
+    if name == "nequip-allegro":
+        config = yaml.safe_load((tmp_path / name / "config.yaml").read_text())
+        assert config["trainer"]["max_epochs"] == 12 and config["training_module"]["model"]["type_names"] == ["Cu", "Au"]
+        assert not any("ckpt_path" in word for word in command)
+        (tmp_path / name / "last.ckpt").write_text("")
+        assert any(word.startswith("++ckpt_path=") for word in program.train(job))
+    else:
+        assert command[command.index("--max_num_epochs") + 1] == "12" and "--restart_latest" in command
+        assert command[command.index("--start_stage_two") + 1] == "9"
