@@ -108,11 +108,12 @@ class NativeNetwork:
                 circuit = CircuitCoefficients(config.qdi.circuit)
                 record["surrogate"] = circuit.record("readout.layer")
                 tensors |= circuit.tensors("readout.layer")
-        self._folding = Folding(network, circuit)
+        classes = _classes()
+        self._folding = Folding(network, circuit, classes.FoldingProgram)
         data = torch.frombuffer(bytearray(safetensors_bytes(tensors)), dtype=torch.uint8)
         frequencies = getattr(network.radial_embed, "frequencies", None)
         trains = frequencies is not None and frequencies.requires_grad
-        self._network = _network_class()(json.dumps(record), data, self.threads, trains)
+        self._network = classes.TrainingNetwork(json.dumps(record), data, self.threads, trains)
 
     def predict(self, batch: Batch, training: bool = False, forces: bool = True) -> Prediction:
         """As `Potential.predict`."""
@@ -155,7 +156,7 @@ class NativeNetwork:
 def refusal() -> str | None:
     """Why the kernels cannot serve here, or None."""
     try:
-        _network_class()
+        _classes()
     except ConfigError as error:
         return str(error)
     return None
@@ -181,8 +182,8 @@ def choose_engine(potential: Potential, engine: EngineName, device: torch.device
 
 
 @cache
-def _network_class() -> Any:
-    """`torch.classes.qallegro.TrainingNetwork`.
+def _classes() -> Any:
+    """`torch.classes.qallegro`, with TrainingNetwork and FoldingProgram.
 
     Raises:
         ConfigError: the library is not there, or does not load.
@@ -194,6 +195,7 @@ def _network_class() -> Any:
     path = Path(_runtime.__file__).parent / "engines" / "libqallegro_torch.so"
     try:
         torch.classes.load_library(str(path))
-        return torch.classes.qallegro.TrainingNetwork
+        torch.classes.qallegro.TrainingNetwork  # noqa: B018 (an error if the library is an older one)
+        return torch.classes.qallegro
     except (OSError, RuntimeError) as error:
         raise ConfigError(f"`engine` native needs `{path.name}`, which cannot be loaded ({error}); use torch") from error
