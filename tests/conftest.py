@@ -15,6 +15,11 @@ def pytest_configure(config):
     warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch")
 
 
+def pytest_collection_modifyitems(items):
+    """Files that build C++ first: as the last ones they would keep one worker busy and leave the others idle."""
+    items.sort(key=lambda item: item.path.name not in ("test_ctest.py", "test_c_api.py"))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with reference data; tests that need it skip where it is absent."""
