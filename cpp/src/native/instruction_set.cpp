@@ -37,6 +37,12 @@ constexpr Isa isas[] = {
     {"plain", always, plain::make_kernel, plain::make_training_kernel},
 };
 
+const Isa &isa_of(const std::string &name) {
+  for (const Isa &known : isas)
+    if (name == known.name) return known;
+  throw Error("`QALLEGRO_ISA` is `" + name + "`, which this build does not have");
+}
+
 }  // namespace
 
 Kernel::~Kernel() = default;
@@ -56,15 +62,11 @@ std::string instruction_set() {
 }
 
 std::unique_ptr<Kernel> make_kernel(const std::string &isa, const Plan &plan, const RadialTable *table, bool single, int threads, int sampling) {
-  for (const Isa &known : isas)
-    if (isa == known.name) return std::unique_ptr<Kernel>(known.make(plan, table, single, threads, sampling));
-  throw Error("`QALLEGRO_ISA` is `" + isa + "`, which this build does not have");
+  return std::unique_ptr<Kernel>(isa_of(isa).make(plan, table, single, threads, sampling));
 }
 
 std::unique_ptr<TrainingKernel> make_training_kernel(const std::string &isa, const Plan &plan, bool single, int threads, bool train_frequencies) {
-  for (const Isa &known : isas)
-    if (isa == known.name) return std::unique_ptr<TrainingKernel>(known.make_training(plan, single, threads, train_frequencies));
-  throw Error("`QALLEGRO_ISA` is `" + isa + "`, which this build does not have");
+  return std::unique_ptr<TrainingKernel>(isa_of(isa).make_training(plan, single, threads, train_frequencies));
 }
 
 }  // namespace qallegro::native
