@@ -20,8 +20,6 @@ class TrainingOperator final : public torch::CustomClassHolder {
       : network_(record, std::string(static_cast<const char *>(weights.const_data_ptr()), static_cast<std::size_t>(weights.nbytes())),
                  static_cast<int>(threads), train_frequencies) {}
 
-  std::int64_t num_weights() const { return network_.num_weights(); }
-
   std::tuple<at::Tensor, at::Tensor, at::Tensor> evaluate(const at::Tensor &weights, const Structure &structure, std::int64_t n_frames) {
     const native::TrainingBatch batch = batch_of(weights, structure, n_frames);
     const at::TensorOptions options = weights.options();
@@ -45,8 +43,6 @@ class TrainingOperator final : public torch::CustomClassHolder {
                            gradient.mutable_data_ptr<double>());
     return gradient;
   }
-
-  std::int64_t num_features() const { return network_.num_features(); }
 
   at::Tensor features(const at::Tensor &weights, const Structure &structure) {
     const native::TrainingBatch batch = batch_of(weights, structure, 0);
@@ -109,10 +105,8 @@ class TrainingOperator final : public torch::CustomClassHolder {
 TORCH_LIBRARY(qallegro, library) {
   library.class_<TrainingOperator>("TrainingNetwork")
       .def(torch::init<std::string, at::Tensor, std::int64_t, bool>())
-      .def("num_weights", &TrainingOperator::num_weights)
       .def("evaluate", &TrainingOperator::evaluate)
       .def("differentiate", &TrainingOperator::differentiate)
-      .def("num_features", &TrainingOperator::num_features)
       .def("features", &TrainingOperator::features)
       .def("pull_back", &TrainingOperator::pull_back)
       .def("differentiate_features", &TrainingOperator::differentiate_features);

@@ -88,7 +88,6 @@ class NativeNetwork:
     """
 
     def __init__(self, potential: Potential, threads: int | None = None) -> None:
-        self.threads = threads or torch.get_num_threads()
         config, network = potential.config, potential.network
         self._model = network
         record: dict[str, Any] = {
@@ -113,7 +112,7 @@ class NativeNetwork:
         data = torch.frombuffer(bytearray(safetensors_bytes(tensors)), dtype=torch.uint8)
         frequencies = getattr(network.radial_embed, "frequencies", None)
         trains = frequencies is not None and frequencies.requires_grad
-        self._network = classes.TrainingNetwork(json.dumps(record), data, self.threads, trains)
+        self._network = classes.TrainingNetwork(json.dumps(record), data, threads or torch.get_num_threads(), trains)
 
     def predict(self, batch: Batch, training: bool = False, forces: bool = True) -> Prediction:
         """As `Potential.predict`."""
