@@ -2,7 +2,7 @@
 #pragma once
 
 #include "native/kernel.hpp"
-#include "native/kernels/network_kernel.hpp"
+#include "native/kernels/group_memory.hpp"
 
 namespace qallegro::native::QALLEGRO_ISA {
 
@@ -10,7 +10,8 @@ template <class Real>
 class BlockKernel final : public Kernel {
  public:
   BlockKernel(const Plan &plan, const RadialTable *table, int threads, int sampling, bool training = false)
-      : num_types_(plan.num_types), network_(plan, table, training), threads_(threads), sampling_(sampling) {
+      : num_types_(plan.num_types), network_(plan, table, training), threads_(threads), sampling_(sampling),
+        packing_(training ? Packing::shared_vectors : Packing::own_vectors) {
     const int nt = num_types_;
     double *constants = constants_.at_least(static_cast<std::size_t>(2 * nt + nt * nt));
     for (int t = 0; t < nt; ++t) {
@@ -42,77 +43,53 @@ class BlockKernel final : public Kernel {
   void evaluate(const Block &block, std::int64_t first, std::int64_t last, int thread) override {
     Scratch &scratch = scratch_[thread];
     while (first < last) {
-      std::int64_t end = first, lanes = 0;
-      while (end < last) {
-        const std::int64_t more = network_.padded(block.n_neighbors[end]);
-        if (end > first && (lanes + more > most_lanes || end - first == most_centers)) break;
-        lanes += more;
-        ++end;
-      }
+      Grouping grouping;
+      grouping.take<Real>(block, first, last, most_edges, packing_);
       // One group in `sampling_` tells how the time of all is spent; to look at the clock for each would take percents.
       const bool measured = sampling_ > 0 && scratch.groups++ % sampling_ == 0;
-      evaluate_group(block, first, end, lanes, scratch, StageClock(measured ? seconds_.data() + thread * stage_count : nullptr));
-      first = end;
+      evaluate_group(block, grouping, scratch, StageClock(measured ? seconds_.data() + thread * stage_count : nullptr));
     }
   }
 
  private:
   struct Scratch {
-    Buffer<Real> rows, centers;
-    Buffer<double> lanes;
-    Buffer<std::int32_t> pairs;
+    GroupMemory<Real> memory;
     std::int64_t groups = 0;
   };
-  static constexpr std::int64_t most_lanes = 96;
-  static constexpr int most_centers = 32;
+  static constexpr std::int64_t most_edges = 96;
 
-  void evaluate_group(const Block &block, std::int64_t first, std::int64_t end, std::int64_t lanes, Scratch &scratch, StageClock clock) const {
-    Center centers[most_centers];
-    int n = 0;
-    std::int64_t lane = 0;
-    for (std::int64_t c = first; c < end; ++c) {
-      const std::int64_t count = network_.padded(block.n_neighbors[c]);
-      centers[n++] = {c, lane, count, static_cast<int>(block.center_types[c])};
-      lane += count;
-    }
-    for (int c = 0; c < n; ++c) block.per_atom_energy[centers[c].index] = constants_.data()[num_types_ + centers[c].type];
-    if (lanes == 0) return;
-    double *memory = scratch.lanes.at_least(static_cast<std::size_t>(6) * lanes);
-    const Group<Real> group{centers,
-                            n,
-                            {memory, memory + lanes, memory + 4 * lanes, scratch.pairs.at_least(lanes)},
-                            nullptr,
-                            scratch.rows.at_least(static_cast<std::size_t>(network_.total_rows()) * lanes),
-                            scratch.centers.at_least(static_cast<std::size_t>(n) * network_.center_size()),
-                            lanes};
-    double *pair_slopes = memory + 5 * lanes;
-    network_.load_edges(block, group, lanes);
+  void evaluate_group(const Block &block, const Grouping &grouping, Scratch &scratch, StageClock clock) const {
+    for (int c = 0; c < grouping.size; ++c)
+      block.per_atom_energy[grouping.centers[c].index] = constants_.data()[num_types_ + grouping.centers[c].type];
+    if (grouping.lanes == 0) return;
+    const Group<Real> group = scratch.memory.load(network_, block, grouping, packing_, 1);
     Real *unit = network_.unit_rows(group);
-    for (std::int64_t e = 0; e < 3 * lanes; ++e) unit[e] = static_cast<Real>(group.edges.unit[e]);
+    for (std::int64_t e = 0; e < 3 * group.lanes; ++e) unit[e] = static_cast<Real>(group.edges.unit[e]);
     clock.ends(KernelStage::geometry);
     const Real *energies = network_.template forward<Values<Real>>(group, clock);
-    collect(block, group, energies, pair_slopes);
+    collect(block, group, energies);
     clock.ends(KernelStage::head);
     network_.template adjoint<Values<Real>>(group, clock, {});
-    network_.store_gradients(block, group, pair_slopes);
+    network_.store_gradients(block, group, true);
     clock.ends(KernelStage::gradients);
   }
 
   // Sums of edge energies in float64, the pair potential, and the gradient with which the adjoint starts.
-  void collect(const Block &block, const Group<Real> &group, const Real *energies, double *pair_slopes) const {
+  void collect(const Block &block, const Group<Real> &group, const Real *energies) const {
     Real *g = network_.energy_gradients(group);
-    for (std::int64_t e = 0; e < group.lanes; ++e) pair_slopes[e] = 0.0;
+    std::memset(g, 0, sizeof(Real) * group.lanes);
+    std::memset(group.edge_slopes, 0, sizeof(double) * group.lanes);
     for (int c = 0; c < group.size; ++c) {
       const Center &center = group.centers[c];
-      const std::int64_t used = block.n_neighbors[center.index];
+      const std::int64_t end = center.edge + center.edges;
       const double factor = network_.environment_norm(center.type) * 0.70710678118654752440 * constants_.data()[center.type];
       double total = 0.0, pair_total = 0.0;
-      for (std::int64_t e = center.lane; e < center.lane + center.count; ++e) {
+      for (std::int64_t e = center.edge; e < end; ++e) {
         total += energies[e];
-        g[e] = e < center.lane + used ? static_cast<Real>(factor) : Real(0);
+        g[e] = static_cast<Real>(factor);
       }
       if (zbl_.size() > 0)
-        for (std::int64_t e = center.lane; e < center.lane + used; ++e) pair_total += zbl(group.edges.r[e], group.edges.pair[e], pair_slopes[e]);
+        for (std::int64_t e = center.edge; e < end; ++e) pair_total += zbl(group.edges.r[e], group.edges.pair[e], group.edge_slopes[e]);
       block.per_atom_energy[center.index] += factor * total + pair_total;
     }
   }
@@ -136,6 +113,7 @@ class BlockKernel final : public Kernel {
   int num_types_;
   NetworkKernel<Real> network_;
   int threads_, sampling_;
+  Packing packing_;
   Buffer<double> constants_, zbl_, seconds_;
   Scratch *scratch_ = nullptr;
 };

@@ -1,6 +1,7 @@
 // The whole network on the edges of a few centers, forward and adjoint, in a few hundred kilobytes. Both arithmetics (arithmetic.hpp).
 #pragma once
 
+#include "native/kernels/grouping.hpp"
 #include "native/kernels/head.hpp"
 #include "native/kernels/radial.hpp"
 #include "native/kernels/stage_clock.hpp"
@@ -8,21 +9,17 @@
 
 namespace qallegro::native::QALLEGRO_ISA {
 
-/// A center atom in a group: its number in the block, its first edge in the group and their number with padding, and its type.
-struct Center {
-  std::int64_t index, lane, count;
-  int type;
-};
-
 /// A group of centers with the memory that its edges need.
 template <class Real>
 struct Group {
   const Center *centers;
   int size;
   EdgeLanes edges;
-  const double *r_slopes;  ///< of duals
+  double *edge_slopes;  ///< a number an edge: of duals the derivatives of distances, of values those of pair energies by them
   Real *rows, *center_memory;
   std::int64_t lanes;  ///< numbers in a row: edges with padding times A::copies
+  /// Where centers share vectors: for harmonics of each center alone, (components, count) one center after the other; else null.
+  Real *own_harmonics;
 
   Real *at(int row) const { return rows + static_cast<std::int64_t>(row) * lanes; }
 };
@@ -107,6 +104,10 @@ class NetworkKernel {
   std::int64_t center_size() const { return 2 * track_.size(); }
   TensorTrack<Real> &track() { return track_; }
   RadialNetworkKernel<Real> *radial_network() { return network_; }
+  /// Numbers that the own harmonics of a group need, for so many numbers in a row and centers.
+  std::int64_t own_harmonics_size(std::int64_t lanes, int centers, int copies) const {
+    return track_.components * (lanes + static_cast<std::int64_t>(centers) * copies * width<Real>);
+  }
   double environment_norm(int type) const { return norm_.data()[type]; }
 
   /// Every linear map, in the order of the plan; `layer(k)` is called where the path weights of layer k have their turn.
@@ -122,19 +123,17 @@ class NetworkKernel {
     head_.visit(visit);
   }
 
-  static std::int64_t padded(std::int64_t count) { return (count + width<Real> - 1) / width<Real> * width<Real>; }
-
   /// Distances, directions and pairs of types of the edges of a group, in float64; `group.lanes` = `lanes` edges times A::copies.
   void load_edges(const Block &block, const Group<Real> &group, std::int64_t lanes) const {
     const EdgeLanes &edges = group.edges;
     for (int c = 0; c < group.size; ++c) {
       const Center &center = group.centers[c];
+      const std::int64_t end = c + 1 < group.size ? group.centers[c + 1].edge : lanes;
       const double *v = block.edge_vectors + 3 * center.index * block.n_slots;
       const std::int64_t *types = block.neighbor_types + center.index * block.n_slots;
       const std::int64_t used = block.n_neighbors[center.index];
       const std::int32_t row = center.type * num_types_;
-      for (std::int64_t e = 0; e < center.count; ++e) {
-        const std::int64_t to = center.lane + e;
+      for (std::int64_t e = 0, to = center.edge; to < end; ++e, ++to) {
         if (e < used) {
           edges.unit[to] = v[3 * e];
           edges.unit[lanes + to] = v[3 * e + 1];
@@ -173,8 +172,8 @@ class NetworkKernel {
   template <class A>
   void adjoint(const Group<Real> &group, StageClock &clock, const WeightGradients<Real> &weights) const;
 
-  /// Edge gradients of a group of values after `adjoint`; `pair_slopes`: derivatives of pair energies by r, or null.
-  void store_gradients(const Block &block, const Group<Real> &group, const double *pair_slopes) const {
+  /// Edge gradients of a group of values after `adjoint`, with those of pair energies or without.
+  void store_gradients(const Block &block, const Group<Real> &group, bool with_pairs) const {
     const EdgeLanes &edges = group.edges;
     const std::int64_t lanes = group.lanes;
     const Real *g_unit = unit_gradients(group);
@@ -183,12 +182,12 @@ class NetworkKernel {
       double *out = block.edge_gradients + 3 * center.index * block.n_slots;
       const std::int64_t used = block.n_neighbors[center.index];
       for (std::int64_t e = 0; e < used; ++e, out += 3) {
-        const std::int64_t from = center.lane + e;
+        const std::int64_t from = center.edge + e;
         const double ux = edges.unit[from], uy = edges.unit[lanes + from], uz = edges.unit[2 * lanes + from];
         const double gx = g_unit[from], gy = g_unit[lanes + from], gz = g_unit[2 * lanes + from];
         const double inverse = 1.0 / edges.r[from];
         // The harmonics know directions alone: what points along the edge is the radial part's.
-        const double along = edges.g_r[from] + (pair_slopes ? pair_slopes[from] : 0.0) - (ux * gx + uy * gy + uz * gz) * inverse;
+        const double along = edges.g_r[from] + (with_pairs ? group.edge_slopes[from] : 0.0) - (ux * gx + uy * gy + uz * gz) * inverse;
         out[0] = along * ux + gx * inverse;
         out[1] = along * uy + gy * inverse;
         out[2] = along * uz + gz * inverse;
@@ -204,23 +203,53 @@ class NetworkKernel {
     SourceOps<Real> *tensor_ops = nullptr, *hidden_ops = nullptr;
   };
 
+  // The edges of center c; `own`: harmonics of the centers before it, where each has its own.
+  template <class A>
+  CenterEdges<Real> edges_of(const Group<Real> &group, int c, const Real *&own) const {
+    const Center &center = group.centers[c];
+    CenterEdges<Real> edges{A::copies * center.lane, A::copies * center.count, group.lanes, group.at(at_.harmonics) + A::copies * center.lane,
+                            group.lanes, center.edge > center.lane};
+    if (own) {
+      edges.harmonics = own;
+      edges.harmonic_lanes = edges.count;
+      own += track_.components * edges.count;
+    }
+    return edges;
+  }
+
+  // Harmonics of each center, with zeros in the lanes of others.
+  template <class A>
+  void part_harmonics(const Group<Real> &group) const {
+    const Real *rows = group.at(at_.harmonics);
+    Real *to = group.own_harmonics;
+    for (int c = 0; c < group.size; ++c) {
+      const Center &center = group.centers[c];
+      const std::int64_t before = center.edge - center.lane, end = before + center.edges;
+      for (int m = 0; m < track_.components; ++m, to += A::copies * center.count) {
+        std::memcpy(to, rows + m * group.lanes + A::copies * center.lane, sizeof(Real) * A::copies * center.count);
+        for (std::int64_t e = 0; e < center.count; ++e)
+          if (e < before || e >= end)
+            for (int copy = 0; copy < A::copies; ++copy) to[A::at(e) + copy * width<Real>] = 0;
+      }
+    }
+  }
+
   template <class A>
   void forward_layers(const Group<Real> &group, StageClock &clock) const {
     constexpr int copies = A::copies;
     const std::int64_t lanes = group.lanes;
-    const Real *y = group.at(at_.harmonics);
     for (int k = 0; k < layers_; ++k) {
       const Latent &latent = latents_[k];
+      const Real *own = group.own_harmonics;
       for (int c = 0; c < group.size; ++c) {
         const Center &now = group.centers[c];
         if (now.count == 0) continue;
+        const CenterEdges<Real> edges = edges_of<A>(group, c, own);
         Real *center = group.center_memory + copies * 2 * c * track_.size();
         const Real norm = static_cast<Real>(norm_.data()[now.type]);
-        track_.template reduce<A>(group.at(at_.rows + latent.environment), y, lanes, copies * now.lane, copies * now.count, norm,
-                                  center + copies * track_.environment_at(k));
+        track_.template reduce<A>(group.at(at_.rows + latent.environment), edges, norm, center + copies * track_.environment_at(k));
         track_.template center_vectors<A>(k, center);
-        track_.template scalars<A>(group.at(at_.rows + tensor_weights_), y, center + copies * track_.vector_at(k, 0), lanes, copies * now.lane,
-                                   copies * now.count, group.at(latent.scalars));
+        track_.template scalars<A>(group.at(at_.rows + tensor_weights_), edges, center + copies * track_.vector_at(k, 0), group.at(latent.scalars));
       }
       clock.ends(KernelStage::tensors);
       latent.tensor_ops->forward(group.at(latent.scalars), group.at(at_.rows), lanes);
@@ -235,7 +264,7 @@ class NetworkKernel {
   void adjoint_layers(const Group<Real> &group, StageClock &clock, const WeightGradients<Real> &weights) const {
     constexpr int copies = A::copies;
     const std::int64_t lanes = group.lanes;
-    const Real *y = group.at(at_.harmonics), *tensor_weights = group.at(at_.rows + tensor_weights_);
+    const Real *tensor_weights = group.at(at_.rows + tensor_weights_);
     Real *g = group.at(at_.g), *g_rows = group.at(at_.g_rows);
     std::memset(group.at(at_.g_harmonics), 0, sizeof(Real) * track_.components * lanes);
     for (int c = 0; c < group.size; ++c)
@@ -251,18 +280,19 @@ class NetworkKernel {
       }
       latent.tensor_ops->template adjoint<A>(g_rows, group.at(latent.scalars), g, track_.channels, lanes, weights.sink);
       clock.ends(KernelStage::latents_adjoint);
+      const Real *own = group.own_harmonics;
       for (int c = 0; c < group.size; ++c) {
         const Center &now = group.centers[c];
         if (now.count == 0) continue;
+        const CenterEdges<Real> edges = edges_of<A>(group, c, own);
         Real *center = group.center_memory + copies * 2 * c * track_.size(), *gradient = center + copies * track_.size();
-        const std::int64_t lane = copies * now.lane, count = copies * now.count;
         const Real norm = static_cast<Real>(norm_.data()[now.type]);
-        track_.template scalars_adjoint<A>(g, tensor_weights, y, center + copies * track_.vector_at(k, 0), lanes, lane, count, k < layers_ - 1,
+        track_.template scalars_adjoint<A>(g, tensor_weights, edges, center + copies * track_.vector_at(k, 0), k < layers_ - 1,
                                            group.at(at_.g_rows + tensor_weights_), group.at(at_.g_harmonics), group.at(at_.product));
-        track_.template reduce<A>(group.at(at_.product), y, lanes, lane, count, Real(1), gradient + copies * track_.vector_at(k, 0));
+        track_.template reduce<A>(group.at(at_.product), edges, Real(1), gradient + copies * track_.vector_at(k, 0));
         track_.template center_adjoint<A>(k, center, gradient, weights.paths);
-        track_.template reduce_adjoint<A>(gradient + copies * track_.environment_at(k), group.at(at_.rows + latent.environment), y, lanes, lane,
-                                          count, norm, group.at(at_.g_rows + latent.environment), group.at(at_.g_harmonics));
+        track_.template reduce_adjoint<A>(gradient + copies * track_.environment_at(k), group.at(at_.rows + latent.environment), edges, norm,
+                                          group.at(at_.g_rows + latent.environment), group.at(at_.g_harmonics));
       }
       clock.ends(KernelStage::tensors_adjoint);
     }
@@ -292,9 +322,10 @@ const Real *NetworkKernel<Real>::forward(const Group<Real> &group, StageClock &c
   if constexpr (A::copies == 1) {
     if (table_) table_->forward(group.edges, group.at(at_.rows), group.at(at_.radial), lanes);
   }
-  if (network_) network_->template forward<A>(group.edges, group.r_slopes, group.at(at_.rows), group.at(at_.radial), lanes);
+  if (network_) network_->template forward<A>(group.edges, group.edge_slopes, group.at(at_.rows), group.at(at_.radial), lanes);
   clock.ends(KernelStage::radial);
   harmonics_.template forward<A>(group.at(at_.unit), group.at(at_.harmonics), lanes);
+  if (group.own_harmonics) part_harmonics<A>(group);
   clock.ends(KernelStage::harmonics);
   forward_layers<A>(group, clock);
   return head_.template forward<A>(group.at(at_.rows + head_row_), group.at(at_.head), lanes, clock);
@@ -313,7 +344,7 @@ void NetworkKernel<Real>::adjoint(const Group<Real> &group, StageClock &clock, c
     if (table_) table_->adjoint(group.edges, group.at(at_.g_rows), group.at(at_.radial), lanes);
   }
   if (network_)
-    network_->template adjoint<A>(group.edges, group.r_slopes, group.at(at_.g_rows), group.at(at_.radial), g, spare, lanes, weights.sink,
+    network_->template adjoint<A>(group.edges, group.edge_slopes, group.at(at_.g_rows), group.at(at_.radial), g, spare, lanes, weights.sink,
                                   weights.frequencies);
   clock.ends(KernelStage::radial_adjoint);
   // Gradients of weights need no gradients of directions.

@@ -2,7 +2,7 @@
 //
 // Each center has one environment a layer, E_k[component, channel]; products of environments give the vectors q_k that turn an edge's tensor
 // weights and harmonics into scalars: t_k[u] = sum_l w[l, u] sum_m Y_lm q_k[lm, u]. Arrays of a center have channels in lanes. Methods take
-// the arithmetic A (arithmetic.hpp); `lanes`, `first` and `count` count numbers in memory.
+// the arithmetic A (arithmetic.hpp).
 #pragma once
 
 #include <type_traits>
@@ -12,6 +12,16 @@
 #include "native/plan.hpp"
 
 namespace qallegro::native::QALLEGRO_ISA {
+
+/// The vectors that hold the edges of one center, in rows of many edges, and the harmonics of these edges. Sizes count numbers in memory.
+template <class Real>
+struct CenterEdges {
+  std::int64_t first, count;   ///< of the vectors, in a row
+  std::int64_t lanes;          ///< from row to row
+  const Real *harmonics;       ///< from the first vector on; zero in lanes of other centers
+  std::int64_t harmonic_lanes; ///< from row to row of them
+  bool shared;                 ///< the first vector ends another center, which has been here before
+};
 
 /// Sizes of tensors, and coefficients of the layers' products for all channels.
 template <class Real>
@@ -134,16 +144,17 @@ class TensorTrack {
     }
   }
 
-  /// result[lm, u] = factor sum over lanes of w[l, u] Y_lm, for one center's lanes; rows lie `lanes` apart.
+  /// result[lm, u] = factor sum over edges of w[l, u] Y_lm.
   template <class A>
-  void reduce(const Real *w, const Real *y, std::int64_t lanes, std::int64_t first, std::int64_t count, Real factor, Real *result) const {
+  void reduce(const Real *w, const CenterEdges<Real> &edges, Real factor, Real *result) const {
     constexpr int step = width<Real>;
+    const std::int64_t lanes = edges.lanes, count = edges.count;
     for (int l = 0; l <= l_max; ++l)
       for (int u = 0; u < stride; u += step) {
         const int used = channels - u < step ? channels - u : step;
-        const Real *weights = w + (static_cast<std::int64_t>(l) * channels + u) * lanes + first;
+        const Real *weights = w + (static_cast<std::int64_t>(l) * channels + u) * lanes + edges.first;
         for (int m = l * l; m < (l + 1) * (l + 1); ++m) {
-          const Real *harmonic = y + m * lanes + first;
+          const Real *harmonic = edges.harmonics + m * edges.harmonic_lanes;
           Real *to = result + A::copies * (m * stride + u);
           Vec<Real> rows[step];
 #pragma GCC unroll 16
@@ -167,18 +178,21 @@ class TensorTrack {
       }
   }
 
-  /// t[u] = sum_l w[l, u] sum_m Y_lm q[lm, u] for one center's lanes.
+  /// t[u] = sum_l w[l, u] sum_m Y_lm q[lm, u]
   template <class A>
-  void scalars(const Real *w, const Real *y, const Real *q, std::int64_t lanes, std::int64_t first, std::int64_t count, Real *t) const {
+  void scalars(const Real *w, const CenterEdges<Real> &edges, const Real *q, Real *t) const {
+    const std::int64_t lanes = edges.lanes;
     for_each_degree([&](auto degree) __attribute__((always_inline)) {
       const int l = degree;
-      for (std::int64_t v = first; v < first + count; v += A::step) {
+      for (std::int64_t v = 0; v < edges.count; v += A::step) {
+        const std::int64_t at = edges.first + v;
+        const bool add = l > 0 || (v == 0 && edges.shared);
         typename A::Number harmonics[degree.most];
-        load_degree<A>(y, l, lanes, v, harmonics);
+        load_degree<A>(edges.harmonics, l, edges.harmonic_lanes, v, harmonics);
         for (int u = 0; u < channels; ++u) {
-          auto total = A::load(w + (static_cast<std::int64_t>(l) * channels + u) * lanes + v) * angular<A>(harmonics, l, q, u);
-          Real *to = t + u * lanes + v;
-          if (l > 0) total += A::load(to);
+          auto total = A::load(w + (static_cast<std::int64_t>(l) * channels + u) * lanes + at) * angular<A>(harmonics, l, q, u);
+          Real *to = t + u * lanes + at;
+          if (add) total += A::load(to);
           A::store(to, total);
         }
       }
@@ -187,47 +201,51 @@ class TensorTrack {
 
   /// Adjoint of `scalars`: sets or adds to g_w, adds to g_y, and sets h[l, u] = g_t[u] w[l, u], whose reduction with Y is the gradient of q.
   template <class A>
-  void scalars_adjoint(const Real *g_t, const Real *w, const Real *y, const Real *q, std::int64_t lanes, std::int64_t first, std::int64_t count,
-                       bool add, Real *g_w, Real *g_y, Real *h) const {
+  void scalars_adjoint(const Real *g_t, const Real *w, const CenterEdges<Real> &edges, const Real *q, bool add, Real *g_w, Real *g_y,
+                       Real *h) const {
+    const std::int64_t lanes = edges.lanes;
     for_each_degree([&](auto degree) __attribute__((always_inline)) {
       const int l = degree, size = 2 * l + 1;
-      for (std::int64_t v = first; v < first + count; v += A::step) {
-        typename A::Number harmonics[degree.most], gradients[degree.most];
-        load_degree<A>(y, l, lanes, v, harmonics);
-        load_degree<A>(g_y, l, lanes, v, gradients);
+      for (std::int64_t v = 0; v < edges.count; v += A::step) {
+        const std::int64_t at = edges.first + v;
+        const bool more = add || (v == 0 && edges.shared);
+        typename A::Number harmonics[degree.most], gradients[degree.most] = {};
+        load_degree<A>(edges.harmonics, l, edges.harmonic_lanes, v, harmonics);
         for (int u = 0; u < channels; ++u) {
-          const std::int64_t row = (static_cast<std::int64_t>(l) * channels + u) * lanes + v;
-          const auto g = A::load(g_t + u * lanes + v), product = g * A::load(w + row);
+          const std::int64_t row = (static_cast<std::int64_t>(l) * channels + u) * lanes + at;
+          const auto g = A::load(g_t + u * lanes + at), product = g * A::load(w + row);
           auto by_weight = g * angular<A>(harmonics, l, q, u);
-          if (add) by_weight += A::load(g_w + row);
+          if (more) by_weight += A::load(g_w + row);
           A::store(g_w + row, by_weight);
           A::store(h + row, product);
 #pragma GCC unroll 7
           for (int m = 0; m < size; ++m) gradients[m] += product * A::scalar(q, (l * l + m) * stride + u);
         }
-        store_degree<A>(g_y, l, lanes, v, gradients);
+        add_degree<A>(edges, l, v, gradients, g_y);
       }
     });
   }
 
   /// Adjoint of `reduce`: sets g_w and adds to g_y.
   template <class A>
-  void reduce_adjoint(const Real *g, const Real *w, const Real *y, std::int64_t lanes, std::int64_t first, std::int64_t count, Real factor,
-                      Real *g_w, Real *g_y) const {
+  void reduce_adjoint(const Real *g, const Real *w, const CenterEdges<Real> &edges, Real factor, Real *g_w, Real *g_y) const {
+    const std::int64_t lanes = edges.lanes;
     for_each_degree([&](auto degree) __attribute__((always_inline)) {
       const int l = degree, size = 2 * l + 1;
-      for (std::int64_t v = first; v < first + count; v += A::step) {
-        typename A::Number harmonics[degree.most], gradients[degree.most];
-        load_degree<A>(y, l, lanes, v, harmonics);
-        load_degree<A>(g_y, l, lanes, v, gradients);
+      for (std::int64_t v = 0; v < edges.count; v += A::step) {
+        const std::int64_t at = edges.first + v;
+        typename A::Number harmonics[degree.most], gradients[degree.most] = {};
+        load_degree<A>(edges.harmonics, l, edges.harmonic_lanes, v, harmonics);
         for (int u = 0; u < channels; ++u) {
-          const std::int64_t row = (static_cast<std::int64_t>(l) * channels + u) * lanes + v;
+          const std::int64_t row = (static_cast<std::int64_t>(l) * channels + u) * lanes + at;
           const auto weight = A::scaled(factor, A::load(w + row));
-          A::store(g_w + row, A::scaled(factor, angular<A>(harmonics, l, g, u)));
+          auto by_weight = A::scaled(factor, angular<A>(harmonics, l, g, u));
+          if (v == 0 && edges.shared) by_weight += A::load(g_w + row);
+          A::store(g_w + row, by_weight);
 #pragma GCC unroll 7
           for (int m = 0; m < size; ++m) gradients[m] += weight * A::scalar(g, (l * l + m) * stride + u);
         }
-        store_degree<A>(g_y, l, lanes, v, gradients);
+        add_degree<A>(edges, l, v, gradients, g_y);
       }
     });
   }
@@ -270,11 +288,16 @@ class TensorTrack {
     for (int m = 0; m < 2 * l + 1; ++m) to[m] = A::load(rows + (l * l + m) * lanes + v);
   }
 
+  // To the lanes of the center alone: Y_00 is 1 there and 0 elsewhere.
   template <class A, int Most>
-  static inline __attribute__((always_inline)) void store_degree(Real *rows, int l, std::int64_t lanes, std::int64_t v,
-                                                                 const typename A::Number (&from)[Most]) {
+  static inline __attribute__((always_inline)) void add_degree(const CenterEdges<Real> &edges, int l, std::int64_t v,
+                                                               const typename A::Number (&from)[Most], Real *rows) {
+    const Vec<Real> own = load(edges.harmonics + v);
 #pragma GCC unroll 7
-    for (int m = 0; m < 2 * l + 1; ++m) A::store(rows + (l * l + m) * lanes + v, from[m]);
+    for (int m = 0; m < 2 * l + 1; ++m) {
+      Real *to = rows + (l * l + m) * edges.lanes + edges.first + v;
+      A::store(to, A::load(to) + A::scaled(own, from[m]));
+    }
   }
 
   // sum_m Y_lm q[lm, u]

@@ -27,7 +27,7 @@ class TrainingBlockKernel final : public TrainingKernel {
           path_size_ += network.track().num_paths(k) * network.track().stride;
           num_weights_ += static_cast<std::int64_t>(network.track().num_paths(k)) * network.track().channels;
         });
-    turned_size_ = network.padded(widest) * 2 * most_edges;
+    turned_size_ = padded<Real>(widest) * 2 * most_edges;
     gathers_ = new Gather[threads_];
     for (int thread = 0; thread < threads_; ++thread) {
       Gather &gather = gathers_[thread];
@@ -94,7 +94,7 @@ class TrainingBlockKernel final : public TrainingKernel {
       block_.network().template forward<Values<Real>>(group, clock);
       load_feature_gradients<Values<Real>>(block, group, feature_gradient);
       block_.network().template adjoint<Values<Real>>(group, clock, {});
-      block_.network().store_gradients(block, group, nullptr);
+      block_.network().store_gradients(block, group, false);
     });
   }
 
@@ -132,9 +132,9 @@ class TrainingBlockKernel final : public TrainingKernel {
  private:
   /// What one thread has and adds up.
   struct Gather {
-    Buffer<Real> rows, centers, sink, turned, paths;
-    Buffer<double> lanes, constants;  ///< constants: gradients of frequencies, scales and shifts
-    Buffer<std::int32_t> pairs;
+    GroupMemory<Real> memory;
+    Buffer<Real> sink, turned, paths;
+    Buffer<double> constants;  ///< gradients of frequencies, scales and shifts
     Real **layers = nullptr;
 
     double *shifts(const TrainingBlockKernel &kernel) const { return constants.data() + kernel.num_frequencies_ + kernel.num_types_; }
@@ -144,7 +144,6 @@ class TrainingBlockKernel final : public TrainingKernel {
   };
   /// Twice the numbers of dynamics an edge: half the edges fit in the cache.
   static constexpr std::int64_t most_edges = 64;
-  static constexpr int most_centers = 32;
 
   template <class A>
   void differentiate_all(const Block &block, const double *energy_gradient, const double *direction, std::int64_t first, std::int64_t last,
@@ -175,57 +174,40 @@ class TrainingBlockKernel final : public TrainingKernel {
   void for_groups(const Block &block, const double *direction, std::int64_t first, std::int64_t last, Gather &gather, Work &&work) {
     const NetworkKernel<Real> &network = block_.network();
     while (first < last) {
-      Center centers[most_centers];
-      int n = 0;
-      std::int64_t count = 0;
-      while (first < last && n < most_centers) {
-        const std::int64_t edges = network.padded(block.n_neighbors[first]);
-        if (n > 0 && count + edges > most_edges) break;
-        centers[n++] = {first, count, edges, static_cast<int>(block.center_types[first])};
-        count += edges;
-        ++first;
-      }
-      if (count == 0) continue;
-      const std::int64_t lanes = A::copies * count;
+      Grouping grouping;
+      grouping.take<Real>(block, first, last, most_edges, Packing::shared_vectors);
+      if (grouping.lanes == 0) continue;
       // One center may have more neighbors than a group has edges.
-      gather.turned.at_least(static_cast<std::size_t>(turned_size_) * ((count + most_edges - 1) / most_edges));
-      double *memory = gather.lanes.at_least(static_cast<std::size_t>(6) * count);
-      const Group<Real> group{centers,
-                              n,
-                              {memory, memory + count, memory + 4 * count, gather.pairs.at_least(count)},
-                              memory + 5 * count,
-                              gather.rows.at_least(static_cast<std::size_t>(network.total_rows()) * lanes),
-                              gather.centers.at_least(static_cast<std::size_t>(n) * A::copies * network.center_size()),
-                              lanes};
-      network.load_edges(block, group, count);
-      fill_units<A>(block, direction, group, memory + 5 * count, count);
+      gather.turned.at_least(static_cast<std::size_t>(turned_size_) * ((grouping.lanes + most_edges - 1) / most_edges));
+      const Group<Real> group = gather.memory.load(block_.network(), block, grouping, Packing::shared_vectors, A::copies);
+      fill_units<A>(block, direction, group);
       work(group);
     }
   }
 
   // Directions of edges; of duals also how they and the distances change.
   template <class A>
-  void fill_units(const Block &block, const double *direction, const Group<Real> &group, double *r_slopes, std::int64_t count) const {
+  void fill_units(const Block &block, const double *direction, const Group<Real> &group) const {
     Real *unit = block_.network().unit_rows(group);
     const EdgeLanes &edges = group.edges;
-    for (int c = 0; c < group.size; ++c) {
-      const Center &center = group.centers[c];
-      const std::int64_t used = block.n_neighbors[center.index];
-      const double *along = direction ? direction + 3 * center.index * block.n_slots : nullptr;
-      for (std::int64_t e = 0; e < center.count; ++e) {
-        const std::int64_t from = center.lane + e, at = A::at(from);
-        const double u[3] = {edges.unit[from], edges.unit[count + from], edges.unit[2 * count + from]};
-        for (int a = 0; a < 3; ++a) unit[a * group.lanes + at] = static_cast<Real>(u[a]);
-        if constexpr (A::copies == 2) {
-          double slope = 0.0, inverse = 0.0;
-          if (e < used) {
-            slope = u[0] * along[3 * e] + u[1] * along[3 * e + 1] + u[2] * along[3 * e + 2];
-            inverse = 1.0 / edges.r[from];
-          }
-          r_slopes[from] = slope;
-          for (int a = 0; a < 3; ++a)
-            unit[a * group.lanes + at + width<Real>] = e < used ? static_cast<Real>((along[3 * e + a] - u[a] * slope) * inverse) : Real(0);
+    const std::int64_t count = group.lanes / A::copies;
+    for (int a = 0; a < 3; ++a)
+      for (std::int64_t e = 0; e < count; ++e) unit[a * group.lanes + A::at(e)] = static_cast<Real>(edges.unit[a * count + e]);
+    if constexpr (A::copies == 2) {
+      std::int64_t at = 0;
+      for (int c = 0; c < group.size; ++c) {
+        const Center &center = group.centers[c];
+        const double *along = direction + 3 * center.index * block.n_slots;
+        for (std::int64_t e = 0; e < center.edges; ++e, ++at, along += 3) {
+          const double u[3] = {edges.unit[at], edges.unit[count + at], edges.unit[2 * count + at]}, inverse = 1.0 / edges.r[at];
+          const double slope = u[0] * along[0] + u[1] * along[1] + u[2] * along[2];
+          group.edge_slopes[at] = slope;
+          for (int a = 0; a < 3; ++a) unit[a * group.lanes + A::at(at) + width<Real>] = static_cast<Real>((along[a] - u[a] * slope) * inverse);
         }
+      }
+      for (; at < count; ++at) {
+        group.edge_slopes[at] = 0.0;
+        for (int a = 0; a < 3; ++a) unit[a * group.lanes + A::at(at) + width<Real>] = 0;
       }
     }
   }
@@ -234,22 +216,21 @@ class TrainingBlockKernel final : public TrainingKernel {
   template <class A>
   void start_adjoint(const Block &block, const double *energy_gradient, const Group<Real> &group, const Real *energies, double *scale_gradient) const {
     Real *g = block_.network().energy_gradients(group);
+    std::memset(g, 0, sizeof(Real) * group.lanes);
     for (int c = 0; c < group.size; ++c) {
       const Center &center = group.centers[c];
-      const std::int64_t used = block.n_neighbors[center.index];
       const double bare = block_.network().environment_norm(center.type) * 0.70710678118654752440, factor = bare * block_.scale(center.type);
       const double weight = energy_gradient[center.index];
       double total = 0.0, slope = 0.0;
-      for (std::int64_t e = 0; e < center.count; ++e) {
-        const std::int64_t at = A::at(center.lane + e);
+      for (std::int64_t e = 0; e < center.edges; ++e) {
+        const std::int64_t at = A::at(center.edge + e);
         total += energies[at];
-        const bool there = e < used;
         if constexpr (A::copies == 2) {
           slope += energies[at + width<Real>];
-          g[at] = there ? static_cast<Real>(factor) : Real(0);
-          g[at + width<Real>] = there ? static_cast<Real>(factor * weight) : Real(0);
+          g[at] = static_cast<Real>(factor);
+          g[at + width<Real>] = static_cast<Real>(factor * weight);
         } else {
-          g[at] = there ? static_cast<Real>(factor * weight) : Real(0);
+          g[at] = static_cast<Real>(factor * weight);
         }
       }
       scale_gradient[center.type] += bare * (weight * total + slope);
@@ -267,7 +248,7 @@ class TrainingBlockKernel final : public TrainingKernel {
       const Center &center = group.centers[c];
       double *out = to + center.index * block.n_slots * num_features_;
       for (std::int64_t e = 0; e < block.n_neighbors[center.index]; ++e) {
-        const std::int64_t at = copies == 1 ? Values<Real>::at(center.lane + e) : Duals<Real>::at(center.lane + e) + part;
+        const std::int64_t at = copies == 1 ? Values<Real>::at(center.edge + e) : Duals<Real>::at(center.edge + e) + part;
         for (int f = 0; f < num_features_; ++f) *out++ = rows[f * group.lanes + at];
       }
     }
@@ -282,7 +263,7 @@ class TrainingBlockKernel final : public TrainingKernel {
       const Center &center = group.centers[c];
       const double *in = from + center.index * block.n_slots * num_features_;
       for (std::int64_t e = 0; e < block.n_neighbors[center.index]; ++e)
-        for (int f = 0; f < num_features_; ++f) g[f * group.lanes + A::at(center.lane + e)] = static_cast<Real>(*in++);
+        for (int f = 0; f < num_features_; ++f) g[f * group.lanes + A::at(center.edge + e)] = static_cast<Real>(*in++);
     }
   }
 
