@@ -29,10 +29,15 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--workers", type=int, default=1, help="runs at a time")
     parser.add_argument("--threads", type=int, default=1, help="of each run")
+    parser.add_argument(
+        "--clock", default="processor", choices=["processor", "wall"], help="of the minutes; the processor's counts one thread"
+    )
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/recipes"), help="folder of runs, results, table and plot")
     arguments = parser.parse_args()
     if arguments.minutes <= 0:
         parser.error(f"--minutes must be larger than 0, got {arguments.minutes:g}")
+    if arguments.clock == "processor" and arguments.threads > 1:
+        parser.error(f"--threads must be 1 with --clock processor, which adds up all threads, got {arguments.threads}; use --clock wall")
     complaint = missing_files(arguments.root, [name for d in arguments.data_sets for name in DATA_SETS[d].files])
     if complaint:
         parser.error(complaint)
@@ -41,6 +46,7 @@ def main() -> None:
         "machine": machine(),
         "minutes": arguments.minutes,
         "threads": arguments.threads,
+        "clock": arguments.clock,
         "workers": arguments.workers,
         "versions": {name: version(name) for name in ("qallegro", "torch")},
     }
@@ -58,7 +64,7 @@ def main() -> None:
         path.write_text(json.dumps(result._asdict() | {"configuration": run.configuration, "machine": record["machine"]}, indent=2) + "\n")
         return f"force MAE {result.forces_mae:.1f} meV/Å, {result.steps:,} steps"
 
-    failed = execute(runs, arguments.workers, arguments.threads, console, keep)
+    failed = execute(runs, arguments.workers, arguments.threads, console, keep, arguments.clock)
     results = [read_result(run.folder, *keys[run.name]) for run in runs if run.finished]
     if results:
         write(results, record, arguments.output)

@@ -21,11 +21,11 @@ class DataSet(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """One change of the training section."""
+    """One change of the configuration."""
 
     axis: str  #: what it varies
     label: str
-    changes: dict[str, Any]  #: dotted keys below `training`
+    changes: dict[str, Any]  #: dotted keys
 
 
 DATA_SETS: dict[str, DataSet] = {
@@ -60,39 +60,49 @@ WIDE = {"energy": 0.05, "forces": 0.05, "stress": 0.05}
 BASE = "base"
 RECIPES: dict[str, Recipe] = {
     BASE: Recipe("base", "preset quick", {}),
-    "batch_1": Recipe("batch size", "1", {"batch_size": 1}),
-    "batch_2": Recipe("batch size", "2", {"batch_size": 2}),
-    "batch_5": Recipe("batch size", "5", {"batch_size": 5}),
-    "batch_10": Recipe("batch size", "10", {"batch_size": 10}),
-    "rate_half": Recipe("learning rate", "0.01", {"optimizer.learning_rate": 0.01}),
-    "rate_quarter": Recipe("learning rate", "0.005", {"optimizer.learning_rate": 0.005}),
-    "rate_double": Recipe("learning rate", "0.04", {"optimizer.learning_rate": 0.04}),
-    "ema_off": Recipe("average of weights", "none", {"ema.decay": 0.0}),
-    "ema_99": Recipe("average of weights", "0.99", {"ema.decay": 0.99}),
-    "ema_9999": Recipe("average of weights", "0.9999", {"ema.decay": 0.9999}),
-    "constant": Recipe("schedule", "constant", {"schedule.kind": "constant"}),
-    "plateau": Recipe("schedule", "plateau", {"schedule.kind": "plateau", "schedule.patience": 5}),
-    "restarts": Recipe("schedule", "cosine, 3 cycles, each twice as long", {"schedule.cycles": 3, "schedule.cycle_growth": 2.0}),
-    "energy_10": Recipe("loss weights", "energy 10", {"loss.energy": 10.0}),
-    "energy_100": Recipe("loss weights", "energy 100", {"loss.energy": 100.0}),
-    "energy_to_10": Recipe("loss weights", "energy 1 to 10, second half", {"loss.final.energy": 10.0, "loss.between": [0.5, 0.9]}),
+    "batch_1": Recipe("batch size", "1", {"training.batch_size": 1}),
+    "batch_2": Recipe("batch size", "2", {"training.batch_size": 2}),
+    "batch_5": Recipe("batch size", "5", {"training.batch_size": 5}),
+    "batch_10": Recipe("batch size", "10", {"training.batch_size": 10}),
+    "rate_half": Recipe("learning rate", "0.01", {"training.optimizer.learning_rate": 0.01}),
+    "rate_quarter": Recipe("learning rate", "0.005", {"training.optimizer.learning_rate": 0.005}),
+    "rate_double": Recipe("learning rate", "0.04", {"training.optimizer.learning_rate": 0.04}),
+    "ema_off": Recipe("average of weights", "none", {"training.ema.decay": 0.0}),
+    "ema_99": Recipe("average of weights", "0.99", {"training.ema.decay": 0.99}),
+    "ema_9999": Recipe("average of weights", "0.9999", {"training.ema.decay": 0.9999}),
+    "constant": Recipe("schedule", "constant", {"training.schedule.kind": "constant"}),
+    "plateau": Recipe("schedule", "plateau", {"training.schedule.kind": "plateau", "training.schedule.patience": 5}),
+    "restarts": Recipe(
+        "schedule", "cosine, 3 cycles, each twice as long", {"training.schedule.cycles": 3, "training.schedule.cycle_growth": 2.0}
+    ),
+    "energy_10": Recipe("loss weights", "energy 10", {"training.loss.energy": 10.0}),
+    "energy_100": Recipe("loss weights", "energy 100", {"training.loss.energy": 100.0}),
+    "energy_to_10": Recipe(
+        "loss weights", "energy 1 to 10, second half", {"training.loss.final.energy": 10.0, "training.loss.between": [0.5, 0.9]}
+    ),
     "energy_to_100": Recipe(
         "loss weights",
         "energy 1 to 100, geometric, second half",
-        {"loss.final.energy": 100.0, "loss.course": "geometric", "loss.between": [0.5, 0.9]},
+        {"training.loss.final.energy": 100.0, "training.loss.course": "geometric", "training.loss.between": [0.5, 0.9]},
     ),
-    "huber": Recipe("loss function", "Huber, beyond 10 meV/Å and meV/atom", {"loss.function": "huber"}),
+    "huber": Recipe("loss function", "Huber, beyond 10 meV/Å and meV/atom", {"training.loss.function": "huber"}),
     "huber_wide": Recipe(
         "loss function",
         "Huber, beyond 50",
-        {"loss.function": "huber", "loss.huber_delta": WIDE},
+        {"training.loss.function": "huber", "training.loss.huber_delta": WIDE},
     ),
-    "muon": Recipe("optimizer", "Muon, rate 0.02", {"optimizer.kind": "muon"}),
-    "muon_fast": Recipe("optimizer", "Muon, rate 0.05", {"optimizer.kind": "muon", "optimizer.learning_rate": 0.05}),
+    "muon": Recipe("optimizer", "Muon, rate 0.02", {"training.optimizer.kind": "muon"}),
+    "muon_fast": Recipe("optimizer", "Muon, rate 0.05", {"training.optimizer.kind": "muon", "training.optimizer.learning_rate": 0.05}),
     "schedule_free": Recipe(
-        "optimizer", "schedule-free AdamW, rate 0.02", {"optimizer.kind": "schedule_free", "schedule.kind": "constant"}
+        "optimizer", "schedule-free AdamW, rate 0.02", {"training.optimizer.kind": "schedule_free", "training.schedule.kind": "constant"}
     ),
-    "no_clip": Recipe("gradient clip", "none", {"gradient_clip": None}),
+    "no_clip": Recipe("gradient clip", "none", {"training.gradient_clip": None}),
+    "l_max_2": Recipe("model", "l_max 2", {"model.l_max": 2}),
+    "channels_32": Recipe("model", "32 tensor features", {"model.num_tensor_features": 32}),
+    "layers_1": Recipe("model", "1 layer", {"model.num_layers": 1}),
+    "layers_3": Recipe("model", "3 layers", {"model.num_layers": 3}),
+    "scalars_128": Recipe("model", "128 scalar features", {"model.num_scalar_features": 128}),
+    "r_max_7": Recipe("model", "r_max 7 Å", {"model.r_max": 7.0}),
 }
 
 
@@ -102,16 +112,17 @@ def configuration(data_set: str, recipe: str, seed: int, root: str, seconds: flo
     training = copy.deepcopy(preset.training) | chosen.training
     # Few epochs fit into some minutes, and the last validation counts: one at the end of each is cheap beside them.
     training |= {"max_time": f"{seconds:g}s", "validate_every": 1, "checkpoint_every_steps": 100}
-    for key, value in RECIPES[recipe].changes.items():
-        *sections, name = key.split(".")
-        here = training
-        for section in sections:
-            here = here.setdefault(section, {})
-        here[name] = value
-    return {
+    content = {
         "seed": seed,
         "data": preset.data | chosen.data | {"root": root, "split": chosen.data["split"] | {"seed": seed}},
-        "model": preset.model | chosen.model,
+        "model": copy.deepcopy(preset.model) | chosen.model,
         "training": training,
         "trainer": {"accelerator": "cpu", "progress": "none", "plots": False},
     }
+    for key, value in RECIPES[recipe].changes.items():
+        *sections, name = key.split(".")
+        here = content
+        for section in sections:
+            here = here.setdefault(section, {})
+        here[name] = value
+    return content

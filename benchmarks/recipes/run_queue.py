@@ -73,7 +73,7 @@ def check_requests(runs: list[Run]) -> None:
             )
 
 
-def execute(runs: list[Run], workers: int, threads: int, console: Console, done: Callable[[Run], str]) -> list[str]:
+def execute(runs: list[Run], workers: int, threads: int, console: Console, done: Callable[[Run], str], clock: str = "wall") -> list[str]:
     """Run what is not finished.
 
     Args:
@@ -82,6 +82,7 @@ def execute(runs: list[Run], workers: int, threads: int, console: Console, done:
         threads: of each.
         console: for the progress.
         done: called after each run that finished; returns what to say of it.
+        clock: what time is: "wall", or "processor" for that which a run's processor spends on it.
 
     Returns:
         names of runs that failed, each with what it said at the end.
@@ -96,7 +97,7 @@ def execute(runs: list[Run], workers: int, threads: int, console: Console, done:
             while waiting or active:
                 while waiting and len(active) < workers:
                     run = waiting.pop(0)
-                    active[_start(run, threads)] = run
+                    active[_start(run, threads, clock)] = run
                 time.sleep(0.5)
                 for process in [p for p in active if p.poll() is not None]:
                     run = active.pop(process)
@@ -114,12 +115,12 @@ def execute(runs: list[Run], workers: int, threads: int, console: Console, done:
     return failed
 
 
-def _start(run: Run, threads: int) -> subprocess.Popen:
+def _start(run: Run, threads: int, clock: str) -> subprocess.Popen:
     run.folder.parent.mkdir(parents=True, exist_ok=True)
     run.request.write_text(json.dumps(run.configuration, indent=2) + "\n")
     environment = os.environ | {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     with open(run.log, "w") as log:
-        command = [sys.executable, str(ONE_RUN), str(run.request), str(run.folder)]
+        command = [sys.executable, str(ONE_RUN), str(run.request), str(run.folder), clock]
         return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
 
 

@@ -1,14 +1,19 @@
-"""One training run in a process of its own: REQUEST.json (a configuration) and the folder of the run."""
+"""One training run in a process of its own: REQUEST.json (a configuration), the folder of the run, and `processor` if its time is to
+be that which the processor spends on it."""
 
 import json
 import sys
+import time
 
 from qallegro.errors import QAllegroError
+from qallegro.training.clock import Clock
 from qallegro.training.load_config import check_config
 from qallegro.training.run import train
 
 
-def main(request: str, folder: str) -> None:
+def main(request: str, folder: str, clock: str = "wall") -> None:
+    if clock == "processor":
+        Clock.now = staticmethod(time.process_time)
     with open(request) as file:
         content = json.load(file)
     try:

@@ -39,9 +39,9 @@ def test_recipes_are_valid_and_differ_from_the_base_in_one_thing(data_set: str, 
     base = recipe_settings.configuration(data_set, recipe_settings.BASE, 1, "/data", 20.0)
     config = check_config(content, recipe)
     assert config.training.max_seconds == 20.0 and config.training.schedule.over == "time"
-    assert content | {"training": base["training"]} == base
-    changed = {key for key in content["training"] if content["training"][key] != base["training"].get(key)}
-    assert changed <= {key.partition(".")[0] for key in recipe_settings.RECIPES[recipe].changes}
+    assert content | {section: base[section] for section in ("model", "training")} == base
+    changed = {f"{s}.{key}" for s in ("model", "training") for key in content[s] if content[s][key] != base[s].get(key)}
+    assert changed <= {".".join(key.split(".")[:2]) for key in recipe_settings.RECIPES[recipe].changes}
 
 
 def result(recipe: str, seed: int, forces: float) -> recipe_report.Result:
@@ -56,7 +56,15 @@ def test_changes_are_taken_seed_by_seed() -> None:
 def test_report_holds_what_was_run(tmp_path: Path) -> None:
     results = [result("base", 1, 20.0), result("base", 2, 40.0), result("muon", 1, 22.0)]
     machine = {"processor": "a processor", "cores": 2, "load_average": [0.5, 0.5, 0.5]}
-    record = {"minutes": 3.0, "threads": 1, "workers": 1, "machine": machine, "date": "today", "versions": {"torch": "2"}}
+    record = {
+        "minutes": 3.0,
+        "clock": "processor",
+        "threads": 1,
+        "workers": 1,
+        "machine": machine,
+        "date": "today",
+        "versions": {"torch": "2"},
+    }
     text = recipe_report.markdown(results, record)
     assert "| base | preset quick | 2 | 30.00 ± 14.14 |  | 0.50 ± 0.00 |  | 1,000 |" in text
     assert "| optimizer | Muon, rate 0.02 | 1 | 22.00 | +10.0 % |" in text and "huber" not in text.lower()

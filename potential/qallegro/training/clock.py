@@ -6,6 +6,8 @@ import time
 class Clock:
     """Args: limit: seconds; None: no limit."""
 
+    now = staticmethod(time.monotonic)
+
     def __init__(self, limit: float | None) -> None:
         self.limit = limit
         self._before = 0.0
@@ -13,9 +15,9 @@ class Clock:
 
     def start(self, before: float = 0.0) -> None:
         """Run on from `before` seconds."""
-        self._before, self._started = before, time.monotonic()
+        self._before, self._started = before, self.now()
 
     @property
     def elapsed(self) -> float:
         """Seconds of training so far."""
-        return self._before + (0.0 if self._started is None else time.monotonic() - self._started)
+        return self._before + (0.0 if self._started is None else self.now() - self._started)
