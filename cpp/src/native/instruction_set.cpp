@@ -11,12 +11,14 @@ namespace {
 
 using Maker = Kernel *(const Plan &, const RadialTable *, bool, int, int);
 using TrainingMaker = TrainingKernel *(const Plan &, bool, int, bool);
+using FoldingMaker = FoldingKernel *(const FoldingPlan &, bool);
 
 struct Isa {
   const char *name;
   bool (*present)();
   Maker *make;
   TrainingMaker *make_training;
+  FoldingMaker *make_folding;
 };
 
 #if defined(QALLEGRO_X86_KERNELS)
@@ -31,10 +33,10 @@ bool always() { return true; }
 // The best one first.
 constexpr Isa isas[] = {
 #if defined(QALLEGRO_X86_KERNELS)
-    {"avx512", has_avx512, avx512::make_kernel, avx512::make_training_kernel},
-    {"avx2", has_avx2, avx2::make_kernel, avx2::make_training_kernel},
+    {"avx512", has_avx512, avx512::make_kernel, avx512::make_training_kernel, avx512::make_folding_kernel},
+    {"avx2", has_avx2, avx2::make_kernel, avx2::make_training_kernel, avx2::make_folding_kernel},
 #endif
-    {"plain", always, plain::make_kernel, plain::make_training_kernel},
+    {"plain", always, plain::make_kernel, plain::make_training_kernel, plain::make_folding_kernel},
 };
 
 const Isa &isa_of(const std::string &name) {
@@ -47,6 +49,7 @@ const Isa &isa_of(const std::string &name) {
 
 Kernel::~Kernel() = default;
 TrainingKernel::~TrainingKernel() = default;
+FoldingKernel::~FoldingKernel() = default;
 
 std::string instruction_set() {
   const char *given = std::getenv("QALLEGRO_ISA");
@@ -67,6 +70,10 @@ std::unique_ptr<Kernel> make_kernel(const std::string &isa, const Plan &plan, co
 
 std::unique_ptr<TrainingKernel> make_training_kernel(const std::string &isa, const Plan &plan, bool single, int threads, bool train_frequencies) {
   return std::unique_ptr<TrainingKernel>(isa_of(isa).make_training(plan, single, threads, train_frequencies));
+}
+
+std::unique_ptr<FoldingKernel> make_folding_kernel(const FoldingPlan &plan, bool single) {
+  return std::unique_ptr<FoldingKernel>(isa_of(instruction_set()).make_folding(plan, single));
 }
 
 }  // namespace qallegro::native

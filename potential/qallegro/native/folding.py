@@ -4,7 +4,7 @@ No linear map has a bias, so a scalar s_k is a linear function of what came out 
 t_k, the last hidden features of each latent perceptron). Every input of an activation, and every tensor weight, is a sum of one matrix
 product for each source. cpp/src/native/plan.cpp folds an exported file in the same way; the order here is that of
 cpp/src/native/training_kernel.hpp. What is multiplied with what depends on hyperparameters alone: it is written down once, and
-cpp/src/torch/folding_program.cpp runs it at every step, forward and backward.
+cpp/src/native/kernels/folding_kernel.hpp runs it at every step, forward and backward.
 """
 
 from typing import Any, NamedTuple
@@ -49,6 +49,7 @@ class _Recorder:
         self.inputs: list[list[int]] = []
         self.numbers: list[list[int]] = []
         self.scales: list[float] = []
+        self.shapes: list[list[int]] = []
 
     def parameter(self, tensor: Tensor, scale: float = 1.0) -> _Node:
         self.parameters.append(tensor)
@@ -65,10 +66,10 @@ class _Recorder:
         return self._node("product", [a.number, b.number], [], a.rows, b.columns)
 
     def columns(self, a: _Node, first: int, count: int) -> _Node:
-        return self._node("columns", [a.number], [first, count], a.rows, count)
+        return self._node("columns", [a.number], [first], a.rows, count)
 
     def rows(self, a: _Node, first: int, count: int) -> _Node:
-        return self._node("rows", [a.number], [first, count], count, a.columns)
+        return self._node("rows", [a.number], [first], count, a.columns)
 
     def sum(self, a: _Node, b: _Node) -> _Node:
         return self._node("sum", [a.number, b.number], [], a.rows, a.columns)
@@ -83,7 +84,7 @@ class _Recorder:
 
     def spread(self, a: _Node, channels: int) -> _Node:
         """(channels or 1, paths) to (paths, channels)"""
-        return self._node("spread", [a.number], [channels], a.columns, channels)
+        return self._node("spread", [a.number], [], a.columns, channels)
 
     def pairs(self, basis: _Node, center: _Node, neighbor: _Node) -> _Node:
         """(N, C) and twice (nt, C/2) to (nt^2 N, C): the map of the radial functions for each pair of types."""
@@ -98,6 +99,7 @@ class _Recorder:
         self.inputs.append(inputs)
         self.numbers.append(numbers)
         self.scales.append(scale)
+        self.shapes.append([rows, columns])
         return _Node(len(self.kinds) - 1, rows, columns)
 
 
@@ -132,7 +134,8 @@ class Folding:
         self._recorder = _Recorder()
         outputs = [node.number for node in self._maps()]
         recorder = self._recorder
-        self._program = program_class(recorder.kinds, recorder.inputs, recorder.numbers, recorder.scales, outputs)
+        instructions = (recorder.kinds, recorder.inputs, recorder.numbers, recorder.scales, recorder.shapes)
+        self._program = program_class(*instructions, outputs, network.dtype == torch.float32)
 
     def weights(self) -> Tensor:
         """(W,) float64, differentiable once by the network's parameters."""

@@ -266,7 +266,7 @@ class NetworkKernel {
     const std::int64_t lanes = group.lanes;
     const Real *tensor_weights = group.at(at_.rows + tensor_weights_);
     Real *g = group.at(at_.g), *g_rows = group.at(at_.g_rows);
-    std::memset(group.at(at_.g_harmonics), 0, sizeof(Real) * track_.components * lanes);
+    if constexpr (TensorTrack<Real>::template with_harmonics<A>) std::memset(group.at(at_.g_harmonics), 0, sizeof(Real) * track_.components * lanes);
     for (int c = 0; c < group.size; ++c)
       std::memset(group.center_memory + copies * (2 * c + 1) * track_.size(), 0,
                   sizeof(Real) * copies * track_.layers * track_.components * track_.stride);

@@ -199,6 +199,10 @@ class TensorTrack {
     });
   }
 
+  /// Whether adjoints go on to the harmonics: duals are for gradients of weights, which do not need it.
+  template <class A>
+  static constexpr bool with_harmonics = A::copies == 1;
+
   /// Adjoint of `scalars`: sets or adds to g_w, adds to g_y, and sets h[l, u] = g_t[u] w[l, u], whose reduction with Y is the gradient of q.
   template <class A>
   void scalars_adjoint(const Real *g_t, const Real *w, const CenterEdges<Real> &edges, const Real *q, bool add, Real *g_w, Real *g_y,
@@ -218,10 +222,12 @@ class TensorTrack {
           if (more) by_weight += A::load(g_w + row);
           A::store(g_w + row, by_weight);
           A::store(h + row, product);
+          if constexpr (with_harmonics<A>) {
 #pragma GCC unroll 7
-          for (int m = 0; m < size; ++m) gradients[m] += product * A::scalar(q, (l * l + m) * stride + u);
+            for (int m = 0; m < size; ++m) gradients[m] += product * A::scalar(q, (l * l + m) * stride + u);
+          }
         }
-        add_degree<A>(edges, l, v, gradients, g_y);
+        if constexpr (with_harmonics<A>) add_degree<A>(edges, l, v, gradients, g_y);
       }
     });
   }
@@ -238,14 +244,16 @@ class TensorTrack {
         load_degree<A>(edges.harmonics, l, edges.harmonic_lanes, v, harmonics);
         for (int u = 0; u < channels; ++u) {
           const std::int64_t row = (static_cast<std::int64_t>(l) * channels + u) * lanes + at;
-          const auto weight = A::scaled(factor, A::load(w + row));
           auto by_weight = A::scaled(factor, angular<A>(harmonics, l, g, u));
           if (v == 0 && edges.shared) by_weight += A::load(g_w + row);
           A::store(g_w + row, by_weight);
+          if constexpr (with_harmonics<A>) {
+            const auto weight = A::scaled(factor, A::load(w + row));
 #pragma GCC unroll 7
-          for (int m = 0; m < size; ++m) gradients[m] += weight * A::scalar(g, (l * l + m) * stride + u);
+            for (int m = 0; m < size; ++m) gradients[m] += weight * A::scalar(g, (l * l + m) * stride + u);
+          }
         }
-        add_degree<A>(edges, l, v, gradients, g_y);
+        if constexpr (with_harmonics<A>) add_degree<A>(edges, l, v, gradients, g_y);
       }
     });
   }
