@@ -11,6 +11,7 @@ from qallegro.errors import ConfigError
 from qallegro.model.linear import Linear
 from qallegro.model.potential import Potential
 from qallegro.training import config as settings
+from qallegro.training.muon import BatchedMuon
 
 Groups = list[dict[str, Any]]
 
@@ -19,7 +20,7 @@ def make_optimizer(config: settings.Optimizer, potential: Potential) -> Optimize
     """The optimizer of `config` for the trainable weights of a potential.
 
     Raises:
-        ConfigError: it comes from a package, or with a version of torch, that is not installed.
+        ConfigError: it comes from a package that is not installed.
     """
     if config.kind == "muon":
         return _muon(config, potential)
@@ -79,16 +80,12 @@ class Several(Optimizer):
 
 
 def _muon(config: settings.Optimizer, potential: Potential) -> Optimizer:
-    if not hasattr(torch.optim, "Muon"):
-        raise ConfigError(f"`training.optimizer.kind` muon needs torch 2.9 or newer, got {torch.__version__}; update torch, or use adamw")
     matrices = linear_weights(potential)
     chosen = {id(weight) for weight in matrices}
     others = [p for p in potential.parameters() if p.requires_grad and id(p) not in chosen]
     rate, decay = config.learning_rate, config.weight_decay
     # Steps of the size of AdamW's, so that one learning rate serves both.
-    parts: list[Optimizer] = [
-        torch.optim.Muon(matrices, lr=rate, weight_decay=decay, momentum=config.momentum, adjust_lr_fn="match_rms_adamw")
-    ]
+    parts: list[Optimizer] = [BatchedMuon(matrices, lr=rate, weight_decay=decay, momentum=config.momentum, adjust_lr_fn="match_rms_adamw")]
     if others:
         parts.append(AdamW(_groups(others, decay), lr=rate, betas=tuple(config.betas), fused=True))
     return Several(parts)
