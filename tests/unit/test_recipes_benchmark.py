@@ -49,12 +49,18 @@ def result(recipe: str, seed: int, forces: float) -> recipe_report.Result:
 
 
 def test_changes_are_taken_seed_by_seed() -> None:
-    results = [result("base", 1, 20.0), result("base", 2, 40.0), result("muon", 1, 22.0), result("muon", 2, 36.0), result("muon", 3, 1.0)]
-    assert recipe_report.change(results, "aspirin", "muon", "forces_mae") == pytest.approx([10.0, -10.0])
+    results = [
+        result("base", 1, 20.0),
+        result("base", 2, 40.0),
+        result("adamw", 1, 22.0),
+        result("adamw", 2, 36.0),
+        result("adamw", 3, 1.0),
+    ]
+    assert recipe_report.change(results, "aspirin", "adamw", "forces_mae") == pytest.approx([10.0, -10.0])
 
 
 def test_report_holds_what_was_run(tmp_path: Path) -> None:
-    results = [result("base", 1, 20.0), result("base", 2, 40.0), result("muon", 1, 22.0)]
+    results = [result("base", 1, 20.0), result("base", 2, 40.0), result("adamw", 1, 22.0)]
     machine = {"processor": "a processor", "cores": 2, "load_average": [0.5, 0.5, 0.5]}
     record = {
         "minutes": 3.0,
@@ -67,7 +73,7 @@ def test_report_holds_what_was_run(tmp_path: Path) -> None:
     }
     text = recipe_report.markdown(results, record)
     assert "| base | preset quick | 2 | 30.00 ± 14.14 |  | 0.50 ± 0.00 |  | 1,000 |" in text
-    assert "| optimizer | Muon, rate 0.02 | 1 | 22.00 | +10.0 % |" in text and "huber" not in text.lower()
+    assert "| optimizer | AdamW, rate 0.02 | 1 | 22.00 | +10.0 % |" in text and "huber" not in text.lower()
     recipe_report.draw(results, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").stat().st_size > 1000
 
