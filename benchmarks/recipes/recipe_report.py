@@ -56,9 +56,8 @@ def markdown(results: list[Result], record: dict[str, Any]) -> str:
     lines = [
         "# Recipes at equal time",
         "",
-        f"{record['minutes']:g} minutes of training each ({record['clock']} time), {record['threads']} thread(s), {record['workers']} run(s) "
-        f"at a time, on "
-        f"{here['processor']}, {here['cores']} cores, load average {here['load_average'][0]:.2f} at the start, {record['date']}. "
+        f"{record['minutes']:g} minutes of training each ({record['clock']} time), {record['threads']} thread(s), "
+        f"{record['workers']} run(s) at a time, on {here['processor']}, {here['cores']} cores, load average {here['load_average'][0]:.2f} at the start, {record['date']}. "
         + ", ".join(f"{k} {v}" for k, v in record["versions"].items())
         + ".",
         "",
