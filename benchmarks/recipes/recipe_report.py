@@ -53,13 +53,13 @@ def spread(numbers: list[float], form: str = ".2f") -> str:
 def markdown(results: list[Result], record: dict[str, Any]) -> str:
     """The report for people."""
     here = record["machine"]
+    times = f"{record['minutes']:g} minutes of training each ({record['clock']} time), {record['threads']} thread(s)"
+    place = f"{here['processor']}, {here['cores']} cores, load average {here['load_average'][0]:.2f} at the start"
+    versions = ", ".join(f"{k} {v}" for k, v in record["versions"].items())
     lines = [
         "# Recipes at equal time",
         "",
-        f"{record['minutes']:g} minutes of training each ({record['clock']} time), {record['threads']} thread(s), "
-        f"{record['workers']} run(s) at a time, on {here['processor']}, {here['cores']} cores, load average {here['load_average'][0]:.2f} at the start, {record['date']}. "
-        + ", ".join(f"{k} {v}" for k, v in record["versions"].items())
-        + ".",
+        f"{times}, {record['workers']} run(s) at a time, on {place}, {record['date']}. {versions}.",
         "",
         "Errors of the test files; ± is the standard deviation over seeds. Every recipe changes one thing of the base, the preset `quick` "
         "with this limit of time. Changes of a few per cent within the spread say nothing, and what pays in minutes need not pay in hours.",
