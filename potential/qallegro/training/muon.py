@@ -33,7 +33,7 @@ def orthogonalized(matrices: Tensor, coefficients: tuple[float, float, float], s
 
 
 class BatchedMuon(torch.optim.Muon):
-    """`torch.optim.Muon`, with its settings and its state, whose steps take all matrices of one shape together."""
+    """`torch.optim.Muon`, with its state, whose steps take all matrices of one shape together; `adjust_lr_fn` is always match_rms_adamw."""
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -58,14 +58,18 @@ class BatchedMuon(torch.optim.Muon):
         updates = torch._foreach_lerp(gradients, means, momentum) if group["nesterov"] else means
         if group["weight_decay"]:
             torch._foreach_mul_(weights, 1.0 - group["lr"] * group["weight_decay"])
-        by_shape: dict[tuple[int, int], list[int]] = defaultdict(list)
-        for index, update in enumerate(updates):
-            by_shape[min(update.shape), max(update.shape)].append(index)
-        steps: list[Tensor] = [weights[0]] * len(weights)
+        by_shape: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = defaultdict(list)
+        for weight, update in zip(weights, updates, strict=True):
+            by_shape[min(update.shape), max(update.shape)].append((weight, update))
         for (_, largest), members in by_shape.items():
-            wide = torch.stack([updates[m] if updates[m].shape[0] <= updates[m].shape[1] else updates[m].mT for m in members])
-            # Root mean square of a step as AdamW's (`match_rms_adamw`).
-            scaled = orthogonalized(wide, group["ns_coefficients"], group["ns_steps"], group["eps"]).mul_(-0.2 * group["lr"] * largest**0.5)
-            for member, step in zip(members, scaled, strict=True):
-                steps[member] = step if weights[member].shape[0] <= weights[member].shape[1] else step.mT
-        torch._foreach_add_(weights, steps)
+            steps = orthogonalized(
+                torch.stack([_lying(update) for _, update in members]), group["ns_coefficients"], group["ns_steps"], group["eps"]
+            )
+            # Root mean square of a step as AdamW's.
+            rate = 0.2 * group["lr"] * largest**0.5
+            torch._foreach_add_([_lying(weight) for weight, _ in members], list(steps), alpha=-rate)
+
+
+def _lying(matrix: Tensor) -> Tensor:
+    """A view with no more rows than columns."""
+    return matrix if matrix.shape[0] <= matrix.shape[1] else matrix.mT
