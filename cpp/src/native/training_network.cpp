@@ -31,10 +31,13 @@ std::int64_t TrainingNetwork::num_weights() const { return kernel_->num_weights(
 void TrainingNetwork::evaluate(const double *weights, const TrainingBatch &batch, double *per_atom_energy, double *forces, double *virial) {
   assign(weights);
   Block block = block_of(batch);
-  edges_.resize(static_cast<std::size_t>(3 * batch.n_atoms * batch.n_slots));
   block.per_atom_energy = per_atom_energy;
-  block.edge_gradients = edges_.data();
+  if (forces) {
+    edges_.resize(static_cast<std::size_t>(3 * batch.n_atoms * batch.n_slots));
+    block.edge_gradients = edges_.data();
+  }
   share(block, [&](std::int64_t first, std::int64_t last, int thread) { kernel_->evaluate(block, first, last, thread); });
+  if (!forces) return;
   std::fill_n(forces, 3 * batch.n_atoms, 0.0);
   std::fill_n(virial, 9 * batch.n_frames, 0.0);
   for (std::int64_t i = 0; i < batch.n_atoms; ++i) {

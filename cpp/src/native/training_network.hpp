@@ -32,7 +32,8 @@ class TrainingNetwork {
   /// Numbers in the list of weights (training_kernel.hpp).
   std::int64_t num_weights() const;
 
-  /// per_atom_energy (N) eV, forces (N, 3) eV/Å, virial (n_frames, 3, 3) eV, -dE/d(strain).
+  /// per_atom_energy (N) eV, forces (N, 3) eV/Å, virial (n_frames, 3, 3) eV, -dE/d(strain). Without forces and virial (both null) energies
+  /// alone are computed, in half the time.
   void evaluate(const double *weights, const TrainingBatch &batch, double *per_atom_energy, double *forces, double *virial);
 
   /// gradient (num_weights) of a . per_atom_energy + b . forces + c . virial; b and c may both be null.

@@ -20,11 +20,17 @@ class TrainingOperator final : public torch::CustomClassHolder {
       : network_(record, std::string(static_cast<const char *>(weights.const_data_ptr()), static_cast<std::size_t>(weights.nbytes())),
                  static_cast<int>(threads), train_frequencies) {}
 
-  std::tuple<at::Tensor, at::Tensor, at::Tensor> evaluate(const at::Tensor &weights, const Structure &structure, std::int64_t n_frames) {
+  /// per_atom_energy, and with `derivatives` forces and virial.
+  std::tuple<at::Tensor, std::optional<at::Tensor>, std::optional<at::Tensor>> evaluate(const at::Tensor &weights, const Structure &structure,
+                                                                                        std::int64_t n_frames, bool derivatives) {
     const native::TrainingBatch batch = batch_of(weights, structure, n_frames);
     const at::TensorOptions options = weights.options();
-    at::Tensor energy = at::empty({batch.n_atoms}, options), forces = at::empty({batch.n_atoms, 3}, options);
-    at::Tensor virial = at::empty({n_frames, 3, 3}, options);
+    at::Tensor energy = at::empty({batch.n_atoms}, options);
+    if (!derivatives) {
+      network_.evaluate(weights.const_data_ptr<double>(), batch, energy.mutable_data_ptr<double>(), nullptr, nullptr);
+      return {energy, std::nullopt, std::nullopt};
+    }
+    at::Tensor forces = at::empty({batch.n_atoms, 3}, options), virial = at::empty({n_frames, 3, 3}, options);
     network_.evaluate(weights.const_data_ptr<double>(), batch, energy.mutable_data_ptr<double>(), forces.mutable_data_ptr<double>(),
                       virial.mutable_data_ptr<double>());
     return {energy, forces, virial};

@@ -22,21 +22,24 @@ Predict = Callable[[Batch, bool, bool], Prediction]
 
 
 class _Predicted(torch.autograd.Function):
-    """Folded weights (W,) -> per-atom energies (N,), forces (N, 3), virials (B, 3, 3), differentiable once by the weights."""
+    """Folded weights (W,) -> per-atom energies (N,), forces (N, 3), virials (B, 3, 3), differentiable once by the weights.
+
+    Where forces are not wanted they and the virials are None.
+    """
 
     @staticmethod
-    def forward(ctx: Any, weights: Tensor, network: Any, structure: list[Tensor], n_frames: int) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(ctx: Any, weights: Tensor, network: Any, structure: list[Tensor], n_frames: int, forces: bool) -> tuple[Tensor | None, ...]:
         ctx.network, ctx.structure, ctx.n_frames = network, structure, n_frames
         ctx.save_for_backward(weights)
         ctx.set_materialize_grads(False)
-        return network.evaluate(weights, structure, n_frames)
+        return network.evaluate(weights, structure, n_frames, forces)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *by: Tensor | None) -> tuple[Tensor | None, ...]:
         (weights,) = ctx.saved_tensors
         by = tuple(None if b is None else b.contiguous() for b in by)
-        return ctx.network.differentiate(weights, ctx.structure, ctx.n_frames, *by), None, None, None
+        return ctx.network.differentiate(weights, ctx.structure, ctx.n_frames, *by), None, None, None, None
 
 
 class _Features(torch.autograd.Function):
@@ -123,10 +126,11 @@ class NativeNetwork:
             if self._own_head:
                 energy, gradients = self._through_head(weights, structure, training, forces)
                 return predict_from(batch, energy, gradients)
-            per_atom_energy, atom_forces, virial = _Predicted.apply(weights, self._network, structure, n_frames)
+            per_atom_energy, atom_forces, virial = _Predicted.apply(weights, self._network, structure, n_frames, forces)
             energy = per_atom_energy.new_zeros(n_frames).index_add(0, batch.frame, per_atom_energy)
             if not forces:
-                atom_forces, virial = torch.full_like(atom_forces, torch.nan), torch.full_like(virial, torch.nan)
+                atom_forces = per_atom_energy.new_full((*per_atom_energy.shape, 3), torch.nan)
+                virial = per_atom_energy.new_full((n_frames, 3, 3), torch.nan)
             return Prediction(energy, per_atom_energy, atom_forces, virial)
 
     def _through_head(self, weights: Tensor, structure: list[Tensor], training: bool, forces: bool) -> tuple[Tensor, Tensor | None]:

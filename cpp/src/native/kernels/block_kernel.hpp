@@ -69,6 +69,7 @@ class BlockKernel final : public Kernel {
     const Real *energies = network_.template forward<Values<Real>>(group, clock);
     collect(block, group, energies);
     clock.ends(KernelStage::head);
+    if (!block.edge_gradients) return;
     network_.template adjoint<Values<Real>>(group, clock, {});
     network_.store_gradients(block, group, true);
     clock.ends(KernelStage::gradients);

@@ -98,7 +98,6 @@ class NetworkKernel {
   NetworkKernel &operator=(const NetworkKernel &) = delete;
 
   int total_rows() const { return total_rows_; }
-  int widest() const { return widest_; }
   int layers() const { return layers_; }
   /// Numbers that the tensors of a center need, each with its adjoint.
   std::int64_t center_size() const { return 2 * track_.size(); }
