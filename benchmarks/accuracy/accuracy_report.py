@@ -15,6 +15,9 @@ from settings import COMPARISONS
 #: quantity -> columns of a row, unit
 QUANTITIES = {"forces": ("forces_mae", "forces_rmse", "meV/Å"), "energy": ("energy_mae", "energy_rmse", "meV/atom")}
 
+#: what a run's time is, by clock
+TIMES = {"wall": "wall time", "processor": "time on the processor"}
+
 
 def title(row: Row) -> str:
     """Of a group of rows that differ in their seeds."""
@@ -47,8 +50,9 @@ def markdown(data_set: str, rows: list[Row], record: dict[str, Any]) -> str:
         + ", ".join(f"{k} {v}" for k, v in record["versions"].items())
         + ".",
         "",
-        "Errors of the test frames for the weights that are best in validation; ± is the standard deviation over seeds. Training is wall "
-        "time with the threads of each run; a timed step is one of molecular dynamics with the exported file through ASE on one core.",
+        "Errors of the test frames for the weights that are best in validation; ± is the standard deviation over seeds. Training is "
+        f"{TIMES[record['clock']]} with {record['threads']} thread(s); "
+        "a timed step is one of molecular dynamics with the exported file through ASE on one core.",
         "",
         "| model | parameters | seeds | force MAE (meV/Å) | force RMSE | energy MAE (meV/atom) | energy RMSE | training | steps "
         "| µs an atom and step |",

@@ -33,7 +33,7 @@ class Row(NamedTuple):
     forces_rmse: float
     energy_mae: float  #: meV/atom
     energy_rmse: float
-    seconds: float  #: of training, wall time
+    seconds: float  #: of training, by the clock of the table
     steps: int
     latency: float  #: µs an atom and step, one core; NaN: not measured
 

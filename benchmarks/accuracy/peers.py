@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 sys.path += [str(Path(__file__).parents[1] / name) for name in ("training_speed", "recipes", "variants", "peers")]
@@ -17,6 +16,7 @@ sys.path += [str(Path(__file__).parents[1] / name) for name in ("training_speed"
 from engines_benchmark import UnavailableError  # noqa: E402
 from peer_environments import installed, last_line, make_environment  # noqa: E402
 
+from accuracy_clock import CLOCKS, add_clock, settle_threads  # noqa: E402
 from accuracy_results import Row, write_row  # noqa: E402
 from accuracy_sets import SETS  # noqa: E402
 from accuracy_settings import configuration  # noqa: E402
@@ -55,13 +55,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--peers", nargs="+", default=list(PROGRAMS), choices=list(PROGRAMS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--hours", type=float, help="of training; as `table.py` if not given")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--threads", type=int, help="all cores if not given, 1 with --clock processor")
+    add_clock(parser)
     parser.add_argument("--root", type=Path, default=SHARED_DATA, help="folder of the data files")
     parser.add_argument("--setup", type=Path, metavar="FOLDER", help="make environments that are missing here, as benchmarks/peers does")
     parser.add_argument("--setup-limit", type=float, default=3600.0, help="s that an installation may take")
     parser.add_argument("--python", nargs="+", default=[], metavar="PEER=PYTHON", help="environments that exist")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/accuracy"), help="as of table.py")
     arguments = parser.parse_args()
+    settle_threads(parser, arguments)
     pythons = [word.partition("=") for word in arguments.python]
     for peer, _, python in pythons:
         if peer not in PROGRAMS or not python:
@@ -107,20 +109,21 @@ def train(peer: str, program: Program, python: str, seed: int, arguments: argpar
     if state.get("budget") != seconds:
         if state:
             raise UnavailableError(f"`{folder}` was started with {state['budget']:g} s, not {seconds:g} s; remove it or name another -o")
-        state = {"budget": seconds, "epochs": epochs_in(seconds, program, job, arguments.threads), "spent": 0.0, "trained": False}
+        state = {"budget": seconds, "epochs": epochs_in(seconds, program, job, arguments), "spent": 0.0, "trained": False}
         folder.mkdir(parents=True, exist_ok=True)
         state_file.write_text(json.dumps(state) + "\n")
     job = job._replace(epochs=state["epochs"])
     print(f"{peer} seed {seed}: {job.epochs} epochs", file=sys.stderr)
     if not state["trained"]:
-        started = time.monotonic()
+        now = CLOCKS[arguments.clock]
+        started = now()
         try:
             call(program.train(job), arguments.threads, folder.with_name(folder.name + ".log"))
             if not program.finished(job):
                 raise UnavailableError(f"it ended without a model, see `{folder.name}.log`")
             state["trained"] = True
         finally:
-            state["spent"] += time.monotonic() - started
+            state["spent"] += now() - started
             state_file.write_text(json.dumps(state) + "\n")
     command = program.predict(job)
     if command is not None:
@@ -135,15 +138,16 @@ def row_of(peer: str, program: Program, job: Job, data: PeerData, seconds: float
     return Row(peer, "same time", program.description, job.seed, 0, **found, seconds=seconds, steps=0, latency=unknown)
 
 
-def epochs_in(seconds: float, program: Program, job: Job, threads: int) -> int:
+def epochs_in(seconds: float, program: Program, job: Job, arguments: argparse.Namespace) -> int:
     """Epochs that fill a time, at least one."""
+    now = CLOCKS[arguments.clock]
 
     def duration(epochs: int) -> float:
         folder = job.folder.with_name(f"{job.folder.name}_trial_{epochs}")
         trial = job._replace(frames=job.data.folder / "trial", folder=folder, epochs=epochs)
-        started = time.monotonic()
-        call(program.train(trial), threads, folder.with_name(folder.name + ".log"))
-        return time.monotonic() - started
+        started = now()
+        call(program.train(trial), arguments.threads, folder.with_name(folder.name + ".log"))
+        return now() - started
 
     single, longer = duration(1), 0.0
     for epochs in TRIALS:

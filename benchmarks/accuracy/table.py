@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,6 +12,7 @@ from rich.console import Console
 
 sys.path += [str(Path(__file__).parents[1] / name) for name in ("training_speed", "recipes", "variants")]
 
+from accuracy_clock import add_clock, settle_threads  # noqa: E402
 from accuracy_report import draw, markdown  # noqa: E402
 from accuracy_results import RESULT, Row, kept_row, plain, read_row  # noqa: E402
 from accuracy_sets import SETS  # noqa: E402
@@ -50,7 +50,7 @@ def main() -> None:
         forces = f"force MAE {metrics['forces']['mae_meV_per_angstrom']:.2f} meV/Å, " if "forces" in metrics else ""
         return f"{forces}energy MAE {metrics['energy']['mae_meV_per_atom']:.2f} meV/atom"
 
-    failed = execute(runs, arguments.workers, arguments.threads, console, say)
+    failed = execute(runs, arguments.workers, arguments.threads, console, say, arguments.clock)
     rows: list[Row] = []
     # Steps are timed when no training runs any more.
     for run in (run for run in runs if run.finished):
@@ -68,6 +68,7 @@ def main() -> None:
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": machine(),
             "threads": arguments.threads,
+            "clock": arguments.clock,
             "workers": arguments.workers,
             "versions": {name: version(name) for name in ("qallegro", "torch")},
             "missing": [text for path in sorted(peers.glob("*.missing.txt")) if (text := path.read_text().strip())],
@@ -85,18 +86,20 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     budget = parser.add_mutually_exclusive_group()
-    budget.add_argument("--hours", type=float, help="of training, for each run; each set has a default")
+    budget.add_argument("--hours", type=float, help="of training, for each run, by the clock; each set has a default")
     budget.add_argument("--epochs", type=int, help="in place of hours: equal steps, whatever time they take")
     parser.add_argument("--preset", default="accurate", choices=names(), help="that `ours` is made from")
     parser.add_argument("--root", type=Path, default=SHARED_DATA, help="folder of the data files")
     parser.add_argument("--workers", type=int, default=1, help="runs at a time")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of each run")
+    parser.add_argument("--threads", type=int, help="of each run; all cores if not given, 1 with --clock processor")
+    add_clock(parser)
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/accuracy"), help="folder of runs and tables")
     arguments = parser.parse_args()
     for option in ("hours", "epochs"):
         value = getattr(arguments, option)
         if value is not None and value <= 0:
             parser.error(f"--{option} must be larger than 0, got {value:g}")
+    settle_threads(parser, arguments)
     for settings in arguments.settings:
         missing = [v for v in arguments.variants if v not in available(arguments.data_set, settings)]
         if missing and set(arguments.variants) == set(missing):

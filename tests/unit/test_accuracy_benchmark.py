@@ -1,7 +1,9 @@
 """What benchmarks/accuracy makes of its settings, runs and numbers. Not the numbers themselves."""
 
+import argparse
 import json
 import math
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from reference_frames import emt_frames, tiny_run, write_config, write_frames
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 sys.path += [str(BENCHMARKS / name) for name in ("variants", "recipes", "training_speed", "accuracy")]
 
+import accuracy_clock  # noqa: E402
 import accuracy_report  # noqa: E402
 import accuracy_results  # noqa: E402
 import accuracy_settings  # noqa: E402
@@ -34,6 +37,8 @@ ROUNDING = 1e-12
 RECORD = {
     "machine": {"processor": "a processor", "cores": 2},
     "date": "today",
+    "clock": "processor",
+    "threads": 1,
     "versions": {"torch": "2"},
     "missing": ["mace: it needs an environment of its own"],
 }
@@ -174,3 +179,29 @@ def test_commands_of_the_peers(name: str, frames: peer_data.PeerData, tmp_path: 
     else:
         assert command[command.index("--max_num_epochs") + 1] == "12" and "--restart_latest" in command
         assert command[command.index("--start_stage_two") + 1] == "9"
+
+
+def test_the_clock_of_the_processor_does_not_count_waiting() -> None:
+    now = accuracy_clock.CLOCKS["processor"]
+    started = now()
+    subprocess.run([sys.executable, "-c", "import time; time.sleep(1.0)"], check=True)
+    slept = now() - started
+    started = now()
+    subprocess.run([sys.executable, "-c", "import time\nwhile time.process_time() < 1.0: pass"], check=True)
+    assert now() - started > slept + 0.5
+
+
+def test_the_clock_of_the_processor_takes_one_thread(capsys: pytest.CaptureFixture[str]) -> None:
+    def settled(*words: str) -> argparse.Namespace:
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--threads", type=int)
+        accuracy_clock.add_clock(parser)
+        arguments = parser.parse_args(words)
+        accuracy_clock.settle_threads(parser, arguments)
+        return arguments
+
+    assert settled("--clock", "processor").threads == 1
+    assert settled("--threads", "3").clock == "wall"
+    with pytest.raises(SystemExit):
+        settled("--clock", "processor", "--threads", "2")
+    assert "--threads must be 1" in capsys.readouterr().err
