@@ -7,6 +7,8 @@ PAPER = "Laskaris et al., Comput. Mater. Sci. 270, 114742 (2026)"
 ALLEGRO = "Musaelian et al., Nat. Commun. 14, 579 (2023)"
 NEQUIP = "Batzner et al., Nat. Commun. 13, 2453 (2022)"
 MACE = "Batatia et al., NeurIPS 35, 11423 (2022)"
+#: Bulk keeps the cutoff of the preset. In a molecule a longer one adds few edges, and Allegro sees nothing beyond it: 7 Å as in ALLEGRO.
+MOLECULE = {"r_max": 7.0}
 
 
 class Quoted(NamedTuple):
@@ -37,7 +39,8 @@ class AccuracySet(NamedTuple):
     title: str
     species: list[str]
     data: dict[str, Any]
-    training: dict[str, Any]  #: beyond the preset
+    model: dict[str, Any]  #: of `ours`, beyond the preset
+    training: dict[str, Any]  #: beyond the preset, in all settings
     judged: str  #: the quantity that claims are made about: "forces" or "energy"
     hours: float  #: of training, unless the command says otherwise
     literature: list[Quoted]
@@ -62,6 +65,7 @@ SETS: dict[str, AccuracySet] = {
         title="rMD17 aspirin (950 + 50 frames of split 01, its 1000 test frames)",
         species=["C", "H", "O"],
         data=_rmd17("aspirin"),
+        model=MOLECULE,
         training={},
         judged="forces",
         hours=3.0,
@@ -85,6 +89,7 @@ SETS: dict[str, AccuracySet] = {
         title="rMD17 benzene (950 + 50 frames of split 01, its 1000 test frames)",
         species=["C", "H"],
         data=_rmd17("benzene"),
+        model=MOLECULE,
         training={},
         judged="forces",
         hours=1.0,
@@ -113,6 +118,7 @@ SETS: dict[str, AccuracySet] = {
             "split": {"validation": 500},
             "keys": {"energy": "energy_elec"},
         },
+        model=MOLECULE,
         training={"batch_size": 16, "monitor": "energy_mae"},
         judged="energy",
         hours=1.0,
@@ -139,6 +145,7 @@ SETS: dict[str, AccuracySet] = {
             "energy_scale": "forces_rms_per_type",
             "avg_num_neighbors": "per_type",
         },
+        model={},
         training={"batch_size": 2},
         judged="forces",
         hours=1.0,
@@ -161,6 +168,7 @@ SETS: dict[str, AccuracySet] = {
             "split": {"train": 450, "validation": 50},
             "reference_energies": {"path": "botnet_isolated_atoms.xyz.gz", "index": ":4"},
         },
+        model=MOLECULE,
         training={},
         judged="forces",
         hours=1.0,
@@ -173,6 +181,7 @@ SETS: dict[str, AccuracySet] = {
         title="Si (mlearn, PBE; 197 + 17 frames, 25 test frames)",
         species=["Si"],
         data={"train": ["si_mlearn_train.xyz.gz"], "test": ["si_mlearn_test.xyz.gz"], "split": {"validation": 17}},
+        model={},
         training={"batch_size": 2},
         judged="forces",
         hours=1.0,

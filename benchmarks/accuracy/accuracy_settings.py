@@ -41,7 +41,8 @@ def model_section(data_set: str, variant: str, settings: str, preset: str) -> di
     """The `model` section of a configuration."""
     if settings == "paper":
         return _paper_model(variant, SETS[data_set].paper[CONTROLS.get(variant, variant)])
-    return _our_model(variant, preset, _our_width(variant, preset, tuple(SETS[data_set].species)))
+    width = _our_width(variant, preset, tuple(SETS[data_set].species))
+    return _our_model(variant, preset, width) | SETS[data_set].model
 
 
 def _our_model(variant: str, preset: str, width: int) -> dict[str, Any]:
