@@ -100,6 +100,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "no_clip": Recipe("gradient clip", "none", {"training.gradient_clip": None}),
     "l_max_2": Recipe("model", "l_max 2", {"model.l_max": 2}),
+    "channels_16": Recipe("model", "16 tensor features", {"model.num_tensor_features": 16}),
     "channels_32": Recipe("model", "32 tensor features", {"model.num_tensor_features": 32}),
     "layers_1": Recipe("model", "1 layer", {"model.num_layers": 1}),
     "layers_3": Recipe("model", "3 layers", {"model.num_layers": 3}),
