@@ -89,5 +89,5 @@ FINITE_DIFFERENCE_LOSS = 1e-5
 #: losses and weights of twenty steps of two engines in float64: rounding, amplified by AdamW where a gradient is nearly zero
 TRAINING_COURSE = 1e-6
 
-#: eV an atom, range of the total energy over 20 fs in steps of 0.5 fs: velocity Verlet errs by the square of the step
+#: eV an atom, range of the total energy over 10 fs in steps of 0.1 fs: velocity Verlet errs by the square of the step; C-H bonds are stiff
 STORED_MODEL_ENERGY = 1e-4

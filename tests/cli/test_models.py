@@ -71,7 +71,7 @@ def test_runs_in_ase_and_lammps_with_the_same_numbers(name: str, files: dict[str
     species = store.find(name).record["config"]["atom_types"]
     write_data(tmp_path / "frame.data", atoms, species)
     script = system_lines(atoms, "frame.data") + f"pair_style qallegro\npair_coeff * * {files[name]} {' '.join(species)}\n"
-    script += observe_lines("frame") + "velocity all create 300 1\nfix 1 all nve\ntimestep 0.0005\nrun 40\n"
+    script += observe_lines("frame") + "velocity all create 300 1\nfix 1 all nve\ntimestep 0.0001\nrun 100\n"
     run_well(script, tmp_path)
     lammps = snapshot(tmp_path, "in.log", "frame", frame=0)
     atoms.calc = QAllegroCalculator(str(files[name]))
@@ -80,7 +80,7 @@ def test_runs_in_ase_and_lammps_with_the_same_numbers(name: str, files: dict[str
     assert lammps.thermo["PotEng"] / len(atoms) == pytest.approx(atoms.get_potential_energy() / len(atoms), rel=tolerance.energy)
     np.testing.assert_allclose(lammps.forces, atoms.get_forces(), rtol=0, atol=tolerance.forces)
     energies = [row["TotEng"] / len(atoms) for row in thermo_rows(tmp_path / "in.log", "frame")]
-    assert len(energies) == 41 and np.ptp(energies) < STORED_MODEL_ENERGY
+    assert len(energies) == 101 and np.ptp(energies) < STORED_MODEL_ENERGY
 
 
 @pytest.mark.parametrize("name", NAMES)
