@@ -1,0 +1,113 @@
+"""For each response the interpolation that has predicted best so far."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+
+from qallegro.tuning.samo_cobra.radial_basis import KERNELS, TAILS, Interpolation, interpolate
+from qallegro.tuning.samo_cobra.responses import ResponseScale, response_scale
+
+Array = NDArray[np.float64]
+
+JUDGED_POINTS = 20  # the latest, each predicted from all points before it
+FEWEST_JUDGED = 4
+POINTS_FOR_ALL_JUDGED = 200  # with more, fewer are judged, as the work grows with the cube of the number of points
+
+
+class ModelName(NamedTuple):
+    """What there is to choose between."""
+
+    kernel: str
+    tail: str
+    logarithmic: bool
+
+
+class _Group(NamedTuple):
+    """Responses that share a kernel and a tail."""
+
+    interpolation: Interpolation
+    responses: list[int]
+    scales: list[ResponseScale]
+
+
+class Surrogates:
+    """Models of several responses over the same points.
+
+    Args:
+        points: (n, dimension), all different.
+        values: of the responses, (n, q).
+        names: of the models to use, q of them.
+    """
+
+    def __init__(self, points: Array, values: Array, names: list[ModelName]):
+        self.names = names
+        self._points = points
+        self._groups = []
+        for kernel, tail in dict.fromkeys((name.kernel, name.tail) for name in names):
+            responses = [j for j, name in enumerate(names) if (name.kernel, name.tail) == (kernel, tail)]
+            scales = [response_scale(values[:, j], names[j].logarithmic) for j in responses]
+            numbers = np.column_stack([scale.forward(values[:, j]) for j, scale in zip(responses, scales, strict=True)])
+            self._groups.append(_Group(interpolate(points, numbers, [kernel], tail)[0], responses, scales))
+
+    def predict(self, points: Array) -> Array:
+        """Values (m, q) at points (m, dimension)."""
+        squared_distances = cdist(points, self._points, "sqeuclidean")
+        values = np.empty((len(points), len(self.names)))
+        for group in self._groups:
+            numbers = group.interpolation.predict_from(squared_distances, points)
+            for column, (j, scale) in enumerate(zip(group.responses, group.scales, strict=True)):
+                values[:, j] = scale.backward(numbers[:, column])
+        return values
+
+
+def _judged(n: int) -> int:
+    affordable = JUDGED_POINTS * min(1.0, (POINTS_FOR_ALL_JUDGED / n) ** 3)
+    return min(n - 2, max(FEWEST_JUDGED, int(affordable)))
+
+
+def prediction_errors(points: Array, values: Array) -> dict[ModelName, Array]:
+    """How far each model was off at the latest points, each predicted from the points before it.
+
+    Args:
+        points: (n, dimension) in the order in which they were evaluated, n > 2.
+        values: of the responses, (n, q).
+
+    Returns:
+        Absolute errors (points judged, q) in the units of the responses.
+    """
+    n, q = values.shape
+    scales = [response_scale(values[:, j], logarithmic) for logarithmic in (False, True) for j in range(q)]
+    both = np.concatenate([values, values], axis=1)
+    numbers = np.column_stack([scale.forward(both[:, j]) for j, scale in enumerate(scales)])
+    judged = range(n - _judged(n), n)
+    errors = {}
+    for tail in TAILS:
+        predicted = np.array(
+            [
+                [fit.predict(points[known : known + 1])[0] for fit in interpolate(points[:known], numbers[:known], KERNELS, tail)]
+                for known in judged
+            ]
+        )  # (points judged, kernels, 2 q)
+        back = np.stack([scale.backward(predicted[:, :, j]) for j, scale in enumerate(scales)], axis=2)
+        missed = np.abs(back - both[judged.start :, None, :])
+        for i, kernel in enumerate(KERNELS):
+            errors[ModelName(kernel, tail, False)] = missed[:, i, :q]
+            errors[ModelName(kernel, tail, True)] = missed[:, i, q:]
+    return errors
+
+
+def fit_best(points: Array, values: Array) -> Surrogates:
+    """For each response the model with the least root mean square of its `prediction_errors`, fitted to all points.
+
+    Args:
+        points: (n, dimension), all different, in the order in which they were evaluated.
+        values: of the responses, (n, q).
+    """
+    if len(points) < 3:
+        return Surrogates(points, values, [ModelName("cubic", "linear", False)] * values.shape[1])
+    errors = prediction_errors(points, values)
+    names = list(errors)
+    scores = np.array([np.sqrt(np.mean(errors[name] ** 2, axis=0)) for name in names])
+    return Surrogates(points, values, [names[int(best)] for best in np.argmin(scores, axis=0)])
