@@ -12,8 +12,8 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from qallegro.errors import ConfigError
 from qallegro.tuning.config import Sampler
+from qallegro.tuning.samo_cobra import SamoCobraSampler
 
 
 def _gp(seed: int, options: dict[str, Any], d: int) -> BaseSampler:
@@ -22,16 +22,8 @@ def _gp(seed: int, options: dict[str, Any], d: int) -> BaseSampler:
 
 
 def _samo_cobra(seed: int, options: dict[str, Any], d: int) -> BaseSampler:
-    try:
-        from qallegro.tuning.samo_cobra import SamoCobraSampler
-    except ImportError as error:
-        raise ConfigError(f"sampler samo-cobra must be installed, it is not: {error}; choose another in `sampler.name`") from error
     given = {"n_startup_trials": options.get("startup_trials"), "batch_size": options.get("batch_size"), "infill": options.get("infill")}
-    return SamoCobraSampler(
-        seed=seed,
-        constraints_func=lambda trial: list(trial.constraints.values()),
-        **{name: value for name, value in given.items() if value is not None},
-    )
+    return SamoCobraSampler(seed=seed, **{name: value for name, value in given.items() if value is not None})
 
 
 def _nsga2(seed: int, options: dict[str, Any], d: int) -> BaseSampler:
@@ -40,7 +32,7 @@ def _nsga2(seed: int, options: dict[str, Any], d: int) -> BaseSampler:
 
 def _tpe(seed: int, options: dict[str, Any], d: int) -> BaseSampler:
     startup = options.get("startup_trials") or 10
-    return TPESampler(seed=seed, n_startup_trials=startup, multivariate=True, group=True, warn_independent_sampling=False)
+    return TPESampler(seed=seed, n_startup_trials=startup, multivariate=True, group=True)
 
 
 def _random(seed: int, options: dict[str, Any], d: int) -> BaseSampler:
