@@ -81,8 +81,8 @@ def test_a_trial_ends_with_its_worker() -> None:
 
 
 def test_a_trial_that_is_killed_or_breaks_gives_a_reason(tmp_path: Path) -> None:
-    broken = run_child({"do": "trial"}, print, lambda: None)
-    assert broken["outcome"] == "failed" and broken["reason"] == "KeyError: 'content'"
+    broken = run_child({"do": "nothing"}, print, lambda: None)
+    assert broken["outcome"] == "failed" and broken["reason"] == "KeyError: 'nothing'"
     late = run_child({"do": "trial"}, print, lambda: None, limit=0.0)
     assert late == {"outcome": "failed", "reason": "`budget.limit` is 0 s, the trial has taken longer"}
     stopped = run_child({"do": "trial"}, print, lambda: "stopped")

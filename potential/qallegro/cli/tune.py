@@ -34,7 +34,7 @@ def run(
     trials: Annotated[int | None, typer.Option(help="of the study in all, in place of `trials`")] = None,
     storage: Annotated[str | None, typer.Option(help="URL of a database, in place of `storage`")] = None,
     seed: Annotated[int | None, typer.Option(help="of the sampler, in place of `seed`")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="processes on this machine that take trials")] = 1,
+    workers: Annotated[int, typer.Option(min=0, help="processes on this machine that take trials; 0: start the study and stop")] = 1,
     keys: Annotated[
         bool, typer.Option("--keys", callback=_keys, is_eager=True, help="list every key of the configuration and stop")
     ] = False,

@@ -24,6 +24,7 @@ def tuning_keys() -> list[Key]:
     for key in _keys(TuningConfig, ""):
         keys.append(key)
         if key.name == "space":
+            keys.append(Key("space.KEY.type", "must be given", "one of `int`, `float`, `categorical`"))
             for kind in (IntVariable, FloatVariable, CategoricalVariable):
                 word = get_args(kind.model_fields["type"].annotation)[0]
                 own = [inner for inner in _keys(kind, "space.KEY.") if not inner.name.endswith((".type", ".when"))]

@@ -23,7 +23,7 @@ def run_study(config: TuningConfig, folder: Path, workers: int, console: Console
     Args:
         config: of the study.
         folder: for its files.
-        workers: processes on this machine.
+        workers: processes on this machine; 0: start the study and stop.
         console: where to show it.
 
     Raises:
@@ -35,6 +35,8 @@ def run_study(config: TuningConfig, folder: Path, workers: int, console: Console
     counts = count(opened.study.get_trials(deepcopy=False))
     what = f"goes on: {counts.done} of {config.trials} trials are done" if there else f"of {config.trials} trials"
     console.print(f"study [bold]{opened.name}[/] {what}; database {kept.shown(opened.url)}", highlight=False, soft_wrap=True)
+    if workers == 0:
+        return opened
     command = [sys.executable, "-m", "qallegro.cli.main", "tune", "worker", opened.url, "--study", opened.name, "-o", str(folder)]
     others = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(workers - 1)]
     try:

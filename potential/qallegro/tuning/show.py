@@ -21,11 +21,11 @@ def front_table(record: dict[str, Any]) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("trial", justify="right")
     for name in record["objectives"]:
-        table.add_column(heading(name), justify="right")
+        table.add_column(heading(name).replace(" (", "\n("), justify="right", no_wrap=True)
     if "latency" in record["objectives"]:
-        table.add_column("low to high", justify="right")
-    table.add_column("weights", justify="right")
-    table.add_column("variables")
+        table.add_column("low to high", justify="right", no_wrap=True)
+    table.add_column("weights", justify="right", no_wrap=True)
+    table.add_column("variables", overflow="fold")
     for model in record["models"]:
         cells = [f"{model['objectives'][name]:.4g}" for name in record["objectives"]]
         if "latency" in record["objectives"]:

@@ -9,11 +9,9 @@ import optuna
 from optuna.exceptions import DuplicatedStudyError
 from optuna.study import Study, StudyDirection
 
-from qallegro.data.reference_data import CutoffTable, load_reference_data
 from qallegro.errors import ConfigError, DataError, TrainingError
 from qallegro.training.load_config import check_config
 from qallegro.training.provenance import git_commit, versions
-from qallegro.training.run import resolve_model
 from qallegro.tuning import storage as kept
 from qallegro.tuning.child import run_child
 from qallegro.tuning.config import TuningConfig
@@ -193,6 +191,10 @@ def _check_worker(opened: TuningStudy, data_root: Path | None) -> None:
 
 def _prepare(config: TuningConfig, folder: Path) -> dict[str, Any]:
     """Read the data once, pick the structure that models are timed on, and time the reference model."""
+    # Starting a study needs torch; joining one and reading its results do not.
+    from qallegro.data.reference_data import CutoffTable, load_reference_data
+    from qallegro.training.run import resolve_model
+
     content = training_content(config.base, middle(config.space), config.budget)
     run = check_config(content, "the middle of `space`")
     data = load_reference_data(
