@@ -4,10 +4,10 @@ import optuna
 import pytest
 from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
-from tuning.samo_cobra.study_runs import bnh, coordinates, hypervolume, points, run, run_bnh, run_zdt1, zdt1
 
 from qallegro.errors import ConfigError
 from qallegro.tuning.samo_cobra import SamoCobraSampler
+from tuning.samo_cobra.study_runs import bnh, coordinates, hypervolume, points, run, run_bnh, run_zdt1, zdt1
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -2,9 +2,9 @@
 
 import optuna
 import pytest
-from tuning.samo_cobra.study_runs import points, run
 
 from qallegro.tuning.samo_cobra import SamoCobraSampler
+from tuning.samo_cobra.study_runs import points, run
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -77,6 +77,8 @@ def test_enqueued_points_are_evaluated_and_learnt_from():
     study = optuna.create_study(directions=["minimize", "minimize"], sampler=SamoCobraSampler(seed=5))
     for x in (0.5, 0.5, 0.25):
         study.enqueue_trial({"x": x, "y": 0.0})
-    study.optimize(lambda t: [t.suggest_float("x", 0, 1) + t.suggest_float("y", 0, 1), (1 - t.params["x"]) ** 2 + t.params["y"]], n_trials=9)
+    study.optimize(
+        lambda t: [t.suggest_float("x", 0, 1) + t.suggest_float("y", 0, 1), (1 - t.params["x"]) ** 2 + t.params["y"]], n_trials=9
+    )
     assert [trial.params["x"] for trial in study.trials[:3]] == [0.5, 0.5, 0.25]
     assert len(set(points(study))) == 8

@@ -11,7 +11,9 @@ from qallegro.tuning.samo_cobra.hypervolume import non_dominated, non_dominated_
 Array = NDArray[np.float64]
 Infill = Literal["hypervolume", "s_metric"]
 
-REFERENCE_MARGIN = 0.5  # by how much of the front's extent the reference point lies beyond it
+REFERENCE_MARGIN = 0.5  # by how much of the front's extent the near reference point lies beyond it
+LEAST_MARGIN = 0.2  # the same by the extent of all values, for fronts that are short
+OUTLIER = 3.0  # interquartile ranges above the upper quartile
 
 
 class Judgement(NamedTuple):
@@ -34,20 +36,33 @@ class Judgement(NamedTuple):
         return float(self.violation[index]), float(self.loss[index])
 
 
-def reference_point(front: Array, values: Array) -> Array:
-    """Where the hypervolume ends (k,): beyond the worst of the front by a share of its extent, but not beyond the worst of all.
+def reference_point(front: Array, values: Array, far: bool) -> Array:
+    """Where the hypervolume ends (k,).
+
+    A near one, a little beyond the front, fills the front; a far one, at the worst of all values, weighs the ends of the front most and so
+    extends it. Outliers, such as trainings that diverged, do not count among all values.
 
     Args:
-        front: non-dominated feasible objectives (n, k); empty if nothing is feasible yet.
+        front: non-dominated feasible objectives (n, k); empty if nothing is feasible yet, where only the far one makes sense.
         values: all objectives so far (m, k).
+        far: which of the two.
     """
-    worst = values.max(axis=0)
+    lower_quartile, upper_quartile = np.quantile(values, [0.25, 0.75], axis=0)
+    worst = np.minimum(values.max(axis=0), upper_quartile + OUTLIER * (upper_quartile - lower_quartile))
     if not len(front):
         return worst
     nadir, ideal = front.max(axis=0), front.min(axis=0)
-    beyond = nadir + REFERENCE_MARGIN * (nadir - ideal)
-    # a front of one point has no extent: there the worst values bound the search
-    return np.where(nadir > ideal, beyond, np.maximum(worst, nadir))
+    near = nadir + np.maximum(REFERENCE_MARGIN * (nadir - ideal), LEAST_MARGIN * np.maximum(worst - ideal, 0))
+    return np.maximum(near, worst) if far else near
+
+
+def least_gain(front: Array, evaluations: int) -> Array:
+    """Gains in each objective (k,) that are too small to bother, the epsilon of the S-metric (Ponweiser et al., PPSN 2008).
+
+    Extent / (points of the front + (1 - 2^-k) evaluations to come). Nobody knows how many come: as many as there were.
+    """
+    k = front.shape[1]
+    return np.ptp(front, axis=0) / (len(front) + (1 - 2.0**-k) * evaluations) if len(front) else np.zeros(k)
 
 
 class InfillCriterion:

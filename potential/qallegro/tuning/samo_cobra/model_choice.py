@@ -1,17 +1,19 @@
 """For each response the interpolation that has predicted best so far."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from qallegro.tuning.samo_cobra.radial_basis import KERNELS, TAILS, Interpolation, interpolate
+from qallegro.tuning.samo_cobra.radial_basis import KERNELS, TAILS, Interpolation, PowerFunction, interpolate
 from qallegro.tuning.samo_cobra.responses import ResponseScale, response_scale
 
 Array = NDArray[np.float64]
 
-JUDGED_POINTS = 20  # the latest, each predicted from all points before it
+JUDGED_POINTS = 16  # the latest, each predicted from all points before it
+FADING = 0.75  # weight of a squared error over that of the next one; what models did with fewer points says less of what they will do
 FEWEST_JUDGED = 4
 POINTS_FOR_ALL_JUDGED = 200  # with more, fewer are judged, as the work grows with the cube of the number of points
 
@@ -30,6 +32,7 @@ class _Group(NamedTuple):
     interpolation: Interpolation
     responses: list[int]
     scales: list[ResponseScale]
+    deviations: Array  # of the processes that the responses are taken for, in standardized numbers
 
 
 class Surrogates:
@@ -49,7 +52,27 @@ class Surrogates:
             responses = [j for j, name in enumerate(names) if (name.kernel, name.tail) == (kernel, tail)]
             scales = [response_scale(values[:, j], names[j].logarithmic) for j in responses]
             numbers = np.column_stack([scale.forward(values[:, j]) for j, scale in zip(responses, scales, strict=True)])
-            self._groups.append(_Group(interpolate(points, numbers, [kernel], tail)[0], responses, scales))
+            [fit] = interpolate(points, numbers, [kernel], tail)
+            deviations = np.sqrt(np.abs(np.sum(numbers * fit.weights, axis=0)) / len(points))
+            self._groups.append(_Group(fit, responses, scales, deviations))
+
+    def lower_bound(self) -> Callable[[Array], Array]:
+        """As `predict`, but each value is lowered by its uncertainty.
+
+        The uncertainty is that of kriging, the power function times the deviation of a process that would give such data (Forrester,
+        Sobester and Keane, 2008).
+        """
+        powers = [PowerFunction(self._points, self.names[g.responses[0]].kernel, self.names[g.responses[0]].tail) for g in self._groups]
+
+        def predict(points: Array) -> Array:
+            values = np.empty((len(points), len(self.names)))
+            for group, power in zip(self._groups, powers, strict=True):
+                numbers = group.interpolation.predict(points) - np.sqrt(power(points))[:, None] * group.deviations
+                for column, (j, scale) in enumerate(zip(group.responses, group.scales, strict=True)):
+                    values[:, j] = scale.backward(numbers[:, column])
+            return values
+
+        return predict
 
     def predict(self, points: Array) -> Array:
         """Values (m, q) at points (m, dimension)."""
@@ -99,7 +122,7 @@ def prediction_errors(points: Array, values: Array) -> dict[ModelName, Array]:
 
 
 def fit_best(points: Array, values: Array) -> Surrogates:
-    """For each response the model with the least root mean square of its `prediction_errors`, fitted to all points.
+    """For each response the model with the least mean square of its `prediction_errors`, the latest weighted most, fitted to all points.
 
     Args:
         points: (n, dimension), all different, in the order in which they were evaluated.
@@ -109,5 +132,6 @@ def fit_best(points: Array, values: Array) -> Surrogates:
         return Surrogates(points, values, [ModelName("cubic", "linear", False)] * values.shape[1])
     errors = prediction_errors(points, values)
     names = list(errors)
-    scores = np.array([np.sqrt(np.mean(errors[name] ** 2, axis=0)) for name in names])
+    weights = FADING ** np.arange(_judged(len(points)))[::-1]
+    scores = np.array([weights @ errors[name] ** 2 for name in names])
     return Surrogates(points, values, [names[int(best)] for best in np.argmin(scores, axis=0)])

@@ -123,13 +123,26 @@ def interpolate(points: Array, responses: Array, kernels: Iterable[str], tail: s
     return fitted
 
 
-def power_function(points: Array, at: Array, kernel: str, tail: str) -> Array:
-    """How far interpolation at `at` (m, dimension) can be off: the square (m,) of the power function, zero at the points.
+class PowerFunction:
+    """How far interpolation can be off: the square of Schaback's power function (1995), zero at the points.
 
-    |phi(0) - b^T A^-1 b| with the augmented matrix A and b = [phi(|x - points|), monomials(x)] (Schaback 1995).
+    |phi(0) - b^T A^-1 b| with the augmented matrix A and b = [phi(|x - points|), monomials(x)].
+
+    Args:
+        points: of the interpolation, (n, dimension).
+        kernel: a key of `KERNELS`.
+        tail: a key of `TAILS`.
     """
-    monomials = independent_monomials(points, tail)
-    system = _augmented(cdist(points, points, "sqeuclidean"), _monomials(points, TAILS[tail])[:, monomials], kernel)
-    right = np.hstack([KERNELS[kernel](cdist(at, points, "sqeuclidean")), _monomials(at, TAILS[tail])[:, monomials]]).T
-    at_zero = float(KERNELS[kernel](np.zeros(1))[0])
-    return np.abs(at_zero - np.sum(right * _solve(system, right), axis=0))
+
+    def __init__(self, points: Array, kernel: str, tail: str):
+        self._points, self._kernel, self._degree = points, KERNELS[kernel], TAILS[tail]
+        self._monomials = independent_monomials(points, tail)
+        system = _augmented(cdist(points, points, "sqeuclidean"), _monomials(points, self._degree)[:, self._monomials], kernel)
+        self._inverse = _solve(system, np.eye(len(system)))
+        self._at_zero = float(self._kernel(np.zeros(1))[0])
+
+    def __call__(self, at: Array) -> Array:
+        """Its values (m,) at points (m, dimension)."""
+        tail = _monomials(at, self._degree)[:, self._monomials]
+        right = np.hstack([self._kernel(cdist(at, self._points, "sqeuclidean")), tail])
+        return np.abs(self._at_zero - np.sum(right @ self._inverse * right, axis=1))

@@ -17,8 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 from qallegro.errors import ConfigError
 from qallegro.tuning.samo_cobra.history import History, constraint_margins, is_usable, read_history
 from qallegro.tuning.samo_cobra.hypervolume import non_dominated
-from qallegro.tuning.samo_cobra.infill import Infill, InfillCriterion, reference_point
-from qallegro.tuning.samo_cobra.model_choice import fit_best
+from qallegro.tuning.samo_cobra.infill import Infill, InfillCriterion, least_gain, reference_point
+from qallegro.tuning.samo_cobra.model_choice import Surrogates, fit_best
 from qallegro.tuning.samo_cobra.scaling import DesignSpace
 from qallegro.tuning.samo_cobra.search import best_point
 from qallegro.tuning.samo_cobra.starting_design import halton_value
@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 
 PROPOSAL_KEY = "samo_cobra:proposal"
 LONGEST_ATTRIBUTE = 2045  # characters that a relational database of Optuna takes
+FAR_EVERY = 3  # trials; between them the reference point is near the front
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +43,8 @@ class SamoCobraSampler(BaseSampler):
     Written from R. de Winter, B. van Stein, T. Bäck, "SAMO-COBRA: A Fast Surrogate Assisted Constrained Multi-objective Optimization
     Algorithm", EMO 2021, doi:10.1007/978-3-030-72062-9_22, with discrete parameters and parallel trials added.
 
-    What is proposed for a trial follows from the seed, the trial's number and the trials before it: a study that is resumed goes on as if it
-    had not stopped. Constraints come from `trial.set_constraint` or from `constraints_func`.
+    What is proposed for a trial follows from the seed, the trial's number and the trials before it: a study that is resumed goes on as if
+    it had not stopped. Constraints come from `trial.set_constraint` or from `constraints_func`.
 
     Args:
         seed: of everything random; None draws one.
@@ -97,7 +98,7 @@ class SamoCobraSampler(BaseSampler):
         space = DesignSpace(search_space)
         parameters = {t.number: p for t in trials if search_space.keys() <= (p := _parameters(t)).keys()}
         history = read_history(trials, parameters, study.directions, space)
-        point = self._propose(history, space, n_startup, np.random.default_rng([self._seed, trial.number]))
+        point = self._propose(history, space, n_startup, trial.number)
         if point is None:
             logger.warning("samo-cobra: all %d points of the search space have been tried; trial %d repeats one", space.size, trial.number)
             return {}
@@ -138,40 +139,52 @@ class SamoCobraSampler(BaseSampler):
             visible.append(other)
         return sorted(visible, key=lambda t: t.number)
 
-    def _propose(self, history: History, space: DesignSpace, n_startup: int, rng: np.random.Generator) -> Array | None:
+    def _propose(self, history: History, space: DesignSpace, n_startup: int, trial_number: int) -> Array | None:
         points, values = history.objectives
-        margins = constraint_margins(history.constraints.values[n_startup:] > 0)
-        predict = _surrogates(history, margins)
+        models = _Models(history, constraint_margins(history.constraints.values[n_startup:] > 0))
         front = values[history.feasible]
         front = front[non_dominated(front)]
-        reference = reference_point(front, values)
+        reference = reference_point(front, values, far=trial_number % FAR_EVERY == 0)
+        tolerance = least_gain(front, len(values)) if self._infill == "s_metric" else np.zeros(len(reference))
         if len(history.pending):
-            expected, constraints = predict(history.pending)
+            expected, constraints = models.predict(history.pending)
             front = np.concatenate([front, expected[np.all(constraints <= 0, axis=1)]])
-        criterion = InfillCriterion(predict, front, values.min(axis=0), reference)
+        predict = models.optimistic() if self._infill == "s_metric" else models.predict
+        criterion = InfillCriterion(predict, front, values.min(axis=0), reference, tolerance)
         eligible = history.feasible if history.feasible.any() else np.ones(len(points), dtype=bool)
         near = points[eligible][non_dominated(values[eligible])]
-        return best_point(criterion, space, near, history.known, rng)
+        return best_point(criterion, space, near, history.known, np.random.default_rng([self._seed, trial_number]))
 
 
-def _surrogates(history: History, margins: Array) -> Callable[[Array], tuple[Array, Array]]:
-    """Predicts objectives (m, k) and constraints (m, c) in units of their spread, margins added."""
-    k = history.objectives.values.shape[1]
-    spread = np.ptp(history.constraints.values, axis=0) if margins.size else np.ones(0)
-    spread = np.where(spread > 0, spread, 1.0)
-    if not margins.size:
-        model = fit_best(*history.objectives)
-        return lambda at: (model.predict(at), np.zeros((len(at), 0)))
-    if np.array_equal(history.objectives.points, history.constraints.points):
-        both = fit_best(history.objectives.points, np.hstack([history.objectives.values, history.constraints.values / spread]))
+class _Models:
+    """What is predicted of points: objectives (m, k), and constraints (m, c) in units of each one's spread with the margin added.
 
-        def predict(at: Array) -> tuple[Array, Array]:
-            values = both.predict(at)
-            return values[:, :k], values[:, k:] + margins
+    Where objectives and constraints are known at the same points, which is so unless trials were pruned, one set of models does for both.
+    """
 
-        return predict
-    objectives, constraints = fit_best(*history.objectives), fit_best(history.constraints.points, history.constraints.values / spread)
-    return lambda at: (objectives.predict(at), constraints.predict(at) + margins)
+    def __init__(self, history: History, margins: Array):
+        self._margins = margins
+        points, values = history.objectives
+        constraint_points, constraint_values = history.constraints
+        spread = np.ptp(constraint_values, axis=0) if margins.size else np.ones(0)
+        constraint_values = constraint_values / np.where(spread > 0, spread, 1.0)
+        self._k = values.shape[1]
+        self._constraints: Surrogates | None = None
+        if margins.size and np.array_equal(points, constraint_points):
+            values = np.hstack([values, constraint_values])
+        elif margins.size:
+            self._constraints = fit_best(constraint_points, constraint_values)
+        self._objectives = fit_best(points, values)
+
+    def predict(self, at: Array) -> tuple[Array, Array]:
+        values = self._objectives.predict(at)
+        constraints = values[:, self._k :] if self._constraints is None else self._constraints.predict(at)
+        return values[:, : self._k], constraints + self._margins
+
+    def optimistic(self) -> Callable[[Array], tuple[Array, Array]]:
+        """`predict` with objectives lowered by their uncertainties."""
+        lower_bound = self._objectives.lower_bound()
+        return lambda at: (lower_bound(at)[:, : self._k], self.predict(at)[1])
 
 
 def _remember(study: Study, trial: FrozenTrial, proposal: dict[str, Any]) -> None:

@@ -177,7 +177,10 @@ class DesignSpace:
         return np.array(found).reshape(-1, self.dimension)
 
     def mutate(self, rows: Array, width: Array, share: float, rng: np.random.Generator) -> Array:
-        """Valid rows near others: each parameter moves with probability `share`, numbers by a normal deviate of `width` (n, 1), categories by a draw."""
+        """Valid rows near others (n, dimension).
+
+        Each parameter moves with probability `share`, numbers by a normal deviate of `width` (n, 1), categories by a draw.
+        """
         moved = rows.copy()
         fresh = self.draw(rng, len(rows))
         for name, columns in self._parameters.items():
