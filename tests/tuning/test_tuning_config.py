@@ -29,7 +29,7 @@ WRONG = {
     "same choice twice": ({"space": {"model.l_max": {"type": "categorical", "choices": [1, 2, 1]}}}, r"`choices` must differ"),
     "unknown parameter": ({"space": {"model.r_mx": {"type": "float", "low": 3.0, "high": 4.0}}}, r"`model.r_mx`: unknown key; the nearest valid key is `model.r_max`"),
     "value that no model can have": ({"space": {"model.num_layers": {"type": "int", "low": 0, "high": 2}}}, r"`model.num_layers`: must be greater than or equal to 1, got 0"),
-    "parameter of another variant": ({"space": {"model.qdi.width": {"type": "int", "low": 8, "high": 16}}}, r"space"),
+    "parameter of another variant": ({"space": {"model.qdi.width": {"type": "int", "low": 8, "high": 16}}}, r"`qdi` must be given only with `variant: allegro_qdi`, got it with allegro"),
     "what the budget says": ({"space": {"training.max_epochs": {"type": "int", "low": 1, "high": 2}}}, r"`space` must not vary what `budget` says for all trials, got `training.max_epochs`"),
     "data": ({"space": {"data.min_distance": {"type": "float", "low": 0.1, "high": 0.2}}}, r"`space` must not vary what `base` says"),
     "condition on nothing": ({"space": {**SPACE, "model.l_max": {"type": "int", "low": 1, "high": 2, "when": {"model.variant": "allegro"}}}}, r"`when` of `model.l_max` must name variables of the space, got 'model.variant'"),

@@ -13,6 +13,7 @@ from rich.text import Text
 from qallegro.tuning.front import results
 from qallegro.tuning.objectives import heading
 from qallegro.tuning.outcome import record_of
+from qallegro.tuning.storage import LOST
 from qallegro.tuning.study import TuningStudy
 from qallegro.tuning.worker import count, lost
 
@@ -60,7 +61,11 @@ class LiveTable:
         if not force and now - self._looked < _REFRESH:
             return
         self._looked = now
-        trials = self._opened.study.get_trials(deepcopy=False)
+        try:
+            trials = self._opened.study.get_trials(deepcopy=False)
+        except LOST:
+            # Trials wait for the database; a table need not.
+            return
         if self._live is not None:
             self._live.update(self._table(trials))
             return

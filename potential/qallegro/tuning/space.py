@@ -115,13 +115,14 @@ def training_content(base: dict[str, Any], values: Values, budget: Budget) -> di
     Separate test files are left out too: tuning must not look at them.
     """
     content = copy.deepcopy(base)
-    for name, value in values.items():
-        apply_override(content, f"{name}={json.dumps(value)}")
     model = content.get("model")
     if isinstance(model, dict):
+        chosen = values.get("model.variant", model.get("variant", "allegro"))
         for variant, section in VARIANT_SECTIONS.items():
-            if model.get("variant", "allegro") != variant:
+            if chosen != variant:
                 model.pop(section, None)
+    for name, value in values.items():
+        apply_override(content, f"{name}={json.dumps(value)}")
     if isinstance(content.get("data"), dict):
         content["data"].pop("test", None)
     training = content.setdefault("training", {})

@@ -60,8 +60,11 @@ def start_or_resume(config: TuningConfig, folder: Path) -> tuple[TuningStudy, bo
         DataError: data that the study was started with has changed.
     """
     _make_folder(folder)
-    url = config.storage or kept.sqlite_url(folder)
-    name = config.name or folder.resolve().name
+    # A study goes on in the database it was started in.
+    before = _note(folder) if (folder / STUDY_FILE).is_file() else {}
+    elsewhere = config.storage or before.get("storage")
+    url = elsewhere or kept.sqlite_url(folder)
+    name = config.name or before.get("name") or folder.resolve().name
     storage = kept.open_storage(url, config.heartbeat)
     there = name in {summary.study_name for summary in optuna.get_all_study_summaries(storage, include_best_trial=False)}
     about = optuna.load_study(study_name=name, storage=storage).user_attrs.get(ABOUT) if there else None
@@ -85,7 +88,7 @@ def start_or_resume(config: TuningConfig, folder: Path) -> tuple[TuningStudy, bo
         opened = _opened(storage, name, url, folder, config, about)
     note = {"format": FORMAT, "format_version": VERSION, "name": name}
     # A folder that moves takes its own database along; a URL stays what it is.
-    note |= {} if config.storage is None else {"storage": kept.without_password(url)}
+    note |= {} if elsewhere is None else {"storage": kept.without_password(url)}
     write_text(folder / STUDY_FILE, json.dumps(note, indent=2) + "\n")
     return opened, there
 

@@ -95,12 +95,14 @@ def work(opened: TuningStudy, tell: Tell = lambda number, stage: None, pause: Ca
             if isinstance(error, _DiskFullError):
                 raise ConfigError(f"the disk must have room for trials, it has none left ({error}); free some and resume") from error
             raise
-        except UpdateFinishedTrialError:
-            # Signs of life did not get through for too long: another worker has the trial now, and finds the outcome in its folder.
-            continue
+        except (UpdateFinishedTrialError, ValueError) as error:
+            # Signs of life did not get through for too long, and the trial was taken for lost: it is put up again, and its outcome, if it
+            # had one, is found in its folder. Optuna says so in words alone.
+            if isinstance(error, ValueError) and not str(error).startswith("Cannot tell"):
+                raise
         except LOST:
-            # The trial is in the hands of the heartbeat: it is put up again, and its outcome, if it had one, is found in its folder.
-            continue
+            # The trial is put up again as that of a worker that was killed.
+            time.sleep(_WAIT)
 
 
 class _Objective:
