@@ -30,7 +30,7 @@ def start_worker(opened: TuningStudy, seconds: float) -> subprocess.Popen:
     return subprocess.Popen(list(map(str, command)), env=environment, stderr=subprocess.PIPE, text=True)
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 240.0) -> None:
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 600.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, what
@@ -77,7 +77,7 @@ def test_a_trial_ends_with_its_worker() -> None:
         [sys.executable, "-m", "qallegro.tuning.trial_process"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
     )
     process.stdin.close()
-    assert process.wait(timeout=240) != 0 or process.stdout.read() == b""
+    assert process.wait(timeout=600) != 0 or process.stdout.read() == b""
 
 
 def test_a_trial_that_is_killed_or_breaks_gives_a_reason(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_two_workers_share_a_study_on_postgresql_that_is_killed_under_them(postg
     time.sleep(3.0)
     postgres.start()
     for process in workers:
-        _, errors = process.communicate(timeout=300)
+        _, errors = process.communicate(timeout=600)
         assert process.returncode == 0, errors
     trials = trials_of(opened)
     counts = count(trials)
