@@ -131,15 +131,8 @@ def test_failed_and_infinite_trials_are_ignored_but_not_repeated():
     study = run(SamoCobraSampler(seed=9), objective, 14, catch=(MemoryError,))
     assert [trial.state for trial in study.trials[6:10]] == [TrialState.FAIL, TrialState.FAIL, TrialState.COMPLETE, TrialState.PRUNED]
     assert len(set(points(study))) == 14
-    assert hypervolume_of_finite(study) > 7.0
-
-
-def hypervolume_of_finite(study: optuna.Study) -> float:
-    return max(
-        (3 - trial.values[0]) * (3 - trial.values[1])
-        for trial in study.trials
-        if trial.state == TrialState.COMPLETE and trial.values[0] < 3
-    )
+    best = max((3 - trial.values[0]) * (3 - trial.values[1]) for trial in study.trials[10:])
+    assert best > 6.5  # of 6.88 that one point of the front can have; the failed trials have not led it astray
 
 
 def test_constraints_of_pruned_trials_count():

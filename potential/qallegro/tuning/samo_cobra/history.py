@@ -51,6 +51,11 @@ def is_usable(trial: FrozenTrial) -> bool:
     return trial.state == TrialState.COMPLETE and trial.values is not None and bool(np.all(np.isfinite(trial.values)))
 
 
+def is_informative(trial: FrozenTrial) -> bool:
+    """Whether a trial has finished and teaches anything: its objectives, or as a pruned one its constraints."""
+    return is_usable(trial) or (trial.state == TrialState.PRUNED and bool(trial.constraints))
+
+
 def _constraint_names(trials: Sequence[FrozenTrial]) -> list[str]:
     return sorted({name for trial in trials for name in trial.constraints})
 

@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lu_factor, lu_solve
-from scipy.linalg.lapack import dgecon
+from scipy.linalg.lapack import dgecon, dgetrf, dgetrs
 from scipy.spatial.distance import cdist
 
 Array = NDArray[np.float64]
@@ -91,10 +90,11 @@ def _augmented(squared_distances: Array, tail_columns: Array, kernel: str) -> Ar
 
 
 def _solve(system: Array, right: Array) -> Array:
-    factors = lu_factor(system, check_finite=False)
-    reciprocal_condition, _ = dgecon(factors[0], np.abs(system).sum(axis=0).max())
-    if reciprocal_condition > SMALLEST_CONDITION:
-        return lu_solve(factors, right, check_finite=False)
+    factors, pivots, singular = dgetrf(system)
+    if not singular:
+        reciprocal_condition, _ = dgecon(factors, np.abs(system).sum(axis=0).max())
+        if reciprocal_condition > SMALLEST_CONDITION:
+            return dgetrs(factors, pivots, right)[0]
     return np.linalg.lstsq(system, right, rcond=SMALLEST_SINGULAR_VALUE)[0]
 
 

@@ -15,7 +15,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from qallegro.errors import ConfigError
-from qallegro.tuning.samo_cobra.history import History, constraint_margins, is_usable, read_history
+from qallegro.tuning.samo_cobra.history import History, constraint_margins, is_informative, is_usable, read_history
 from qallegro.tuning.samo_cobra.hypervolume import non_dominated
 from qallegro.tuning.samo_cobra.infill import Infill, InfillCriterion, least_gain, reference_point
 from qallegro.tuning.samo_cobra.model_choice import Surrogates, fit_best
@@ -48,7 +48,8 @@ class SamoCobraSampler(BaseSampler):
 
     Args:
         seed: of everything random; None draws one.
-        n_startup_trials: finished trials before the first model; None: one more than there are parameters.
+        n_startup_trials: finished trials before the first model, pruned ones with constraints included; None: one more than there are
+            parameters.
         constraints_func: maps a finished trial to numbers that are <= 0 where it is feasible.
         batch_size: trials that are proposed from the same results, as generations of parallel trials are; 1 uses all results there are.
         infill: `hypervolume` trusts the predictions; `s_metric` credits each with its uncertainty and ignores gains below a tolerance,
@@ -93,7 +94,7 @@ class SamoCobraSampler(BaseSampler):
         """The proposal for a trial; empty while the starting design runs."""
         trials = self._visible_trials(study, trial)
         n_startup = self._n_startup_trials or len(search_space) + 1
-        if not search_space or sum(map(is_usable, trials)) < n_startup:
+        if not search_space or not any(map(is_usable, trials)) or sum(map(is_informative, trials)) < n_startup:
             return {}
         space = DesignSpace(search_space)
         parameters = {t.number: p for t in trials if search_space.keys() <= (p := _parameters(t)).keys()}
