@@ -13,7 +13,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from qallegro.errors import ConfigError
+from qallegro.errors import ConfigError, QAllegroError
 from qallegro.training.config import parse_duration
 from qallegro.training.history import read_history
 from qallegro.tuning import outcome as outcomes
@@ -95,14 +95,25 @@ def work(opened: TuningStudy, tell: Tell = lambda number, stage: None, pause: Ca
             if isinstance(error, _DiskFullError):
                 raise ConfigError(f"the disk must have room for trials, it has none left ({error}); free some and resume") from error
             raise
-        except (UpdateFinishedTrialError, ValueError) as error:
-            # Signs of life did not get through for too long, and the trial was taken for lost: it is put up again, and its outcome, if it
-            # had one, is found in its folder. Optuna says so in words alone.
-            if isinstance(error, ValueError) and not str(error).startswith("Cannot tell"):
+        except QAllegroError:
+            raise
+        except Exception as error:
+            if not _is_out_of_hand(error):
                 raise
-        except LOST:
-            # The trial is put up again as that of a worker that was killed.
+            # The trial is put up again as that of a worker that was killed, and its outcome, if it had one, is found in its folder.
             time.sleep(_WAIT)
+
+
+def _is_out_of_hand(error: BaseException | None) -> bool:
+    """Whether the database was lost in the midst of a trial, or the trial was taken for lost since signs of life did not get through.
+
+    Optuna says the latter in words alone, and buries the former under an error of its own: causes are looked through.
+    """
+    while error is not None:
+        if isinstance(error, (*LOST, UpdateFinishedTrialError)) or (isinstance(error, ValueError) and str(error).startswith("Cannot tell")):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class _Objective:
