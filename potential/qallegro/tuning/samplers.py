@@ -13,7 +13,6 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from qallegro.tuning.config import Sampler
-from qallegro.tuning.samo_cobra import SamoCobraSampler
 
 
 def _gp(seed: int, options: dict[str, Any], d: int) -> BaseSampler:
@@ -22,6 +21,9 @@ def _gp(seed: int, options: dict[str, Any], d: int) -> BaseSampler:
 
 
 def _samo_cobra(seed: int, options: dict[str, Any], d: int) -> BaseSampler:
+    # scipy.stats takes long to import, and most commands propose nothing.
+    from qallegro.tuning.samo_cobra import SamoCobraSampler
+
     given = {"n_startup_trials": options.get("startup_trials"), "batch_size": options.get("batch_size"), "infill": options.get("infill")}
     return SamoCobraSampler(seed=seed, **{name: value for name, value in given.items() if value is not None})
 
@@ -68,7 +70,7 @@ class SeededByTrial(BaseSampler):
         self._make, self._options = _MAKERS[config.name], config.model_dump()
         self._seed, self._dimensions = seed, dimensions
         self._seeded_once = config.name in _SEEDED_ONCE
-        self._sampler = self._made(0)
+        self._sampler: BaseSampler | None = None
 
     def _made(self, number: int) -> BaseSampler:
         own = int.from_bytes(hashlib.sha256(f"{self._seed}/{number}".encode()).digest()[:4], "big")

@@ -93,11 +93,9 @@ def points_to_check(space: Space) -> Iterator[Values]:
 
 def check_point(space: Space, values: Values) -> str | None:
     """Why a point is none of the space; None where it is."""
-    expected = _chosen(space, {name: values[name] for name in values if name in space})
-    missing, foreign = sorted(set(expected) - set(values)), sorted(set(values) - set(expected))
-    if missing or foreign:
-        return f"it has no {', '.join(missing)}" if missing else f"{', '.join(foreign)} is not of the space"
-    for name, value in values.items():
+    known = {name: value for name, value in values.items() if name in space}
+    # Values come first: which variables there are depends on them.
+    for name, value in known.items():
         distribution = space[name].distribution()
         try:
             inside = distribution._contains(distribution.to_internal_repr(value))
@@ -105,6 +103,10 @@ def check_point(space: Space, values: Values) -> str | None:
             inside = False
         if not inside:
             return f"`{name}` = {value!r} lies outside"
+    expected = _chosen(space, known)
+    missing, foreign = sorted(set(expected) - set(values)), sorted(set(values) - set(expected))
+    if missing or foreign:
+        return f"it has no {', '.join(missing)}" if missing else f"{', '.join(foreign)} is not of the space"
     return None
 
 
