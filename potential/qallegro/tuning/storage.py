@@ -13,7 +13,9 @@ from typing import TypeVar
 import optuna
 import sqlalchemy
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
-from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
+from optuna.study import Study
+from optuna.trial import TrialState
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
@@ -114,6 +116,23 @@ def study_name(storage: RDBStorage, wanted: str | None, where: str) -> str:
         rule = "must be named with `--study`" if names else "must have been started with `qallegro tune CONFIG`"
         raise ConfigError(f"the study {rule}, {where} has {', '.join(names) or 'none'}")
     return names[0]
+
+
+def put_up_lost_trials(study: Study) -> None:
+    """Trials whose worker has gone silent are marked as failed and put up again.
+
+    Args:
+        study: of a storage by `open_storage`.
+    """
+    storage = study._storage
+    with getattr(storage, "_backend", storage).engine.connect() as connection:
+        alive = set(connection.execute(sqlalchemy.text("SELECT trial_id FROM trial_heartbeats")).scalars())
+    # A worker that is lost between taking a trial and its first sign of life leaves one that Optuna would wait for for ever. It gets a sign
+    # from here; if no other follows, its worker is silent as any other.
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if trial._trial_id not in alive:
+            storage.record_heartbeat(trial._trial_id)
+    fail_stale_trials(study)
 
 
 def patiently(call: Callable[[], T], patience: float = PATIENCE) -> T:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.storages import RetryHeartbeatStaleTrialCallback, fail_stale_trials
+from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from qallegro.errors import ConfigError, QAllegroError
@@ -21,7 +21,7 @@ from qallegro.tuning.child import run_child
 from qallegro.tuning.objectives import errors, from_metrics, from_row
 from qallegro.tuning.rungs import RungWatch, dominated_by
 from qallegro.tuning.space import suggest, training_content
-from qallegro.tuning.storage import LOST, patiently
+from qallegro.tuning.storage import LOST, patiently, put_up_lost_trials
 from qallegro.tuning.study import TuningStudy, reference_request
 from qallegro.whole_file import write_text
 
@@ -75,7 +75,7 @@ def work(opened: TuningStudy, tell: Tell = lambda number, stage: None, pause: Ca
     study, again = opened.study, RetryHeartbeatStaleTrialCallback()
     while True:
         # Trials of workers that were killed come back first.
-        patiently(lambda: fail_stale_trials(study))
+        patiently(lambda: put_up_lost_trials(study))
         counts = count(patiently(lambda: study.get_trials(deepcopy=False)))
         if counts.done >= opened.config.trials:
             return
