@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 
-from one_run import SAMPLERS, evaluations_of, file_of, run
+from one_run import AIMED, SAMPLERS, evaluations_of, file_of, run
 from problems import PROBLEMS, Problem
 from sampler_report import as_data, draw, outcome, table
 from surrogate import surrogate_problem
@@ -28,7 +28,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("-o", "--output", type=Path, default=Path("samplers"), help="stem of the .md, .json and .png")
     parser.add_argument("--runs", type=Path, default=Path("runs/samplers"), help="where each run is kept, and goes on from")
     parser.add_argument("--problems", nargs="+", default=[*PROBLEMS, "surrogate"], choices=[*PROBLEMS, "surrogate"])
-    parser.add_argument("--samplers", nargs="+", default=list(SAMPLERS), choices=list(SAMPLERS))
+    parser.add_argument("--samplers", nargs="+", default=[s for s in SAMPLERS if s not in AIMED], choices=list(SAMPLERS))
     parser.add_argument("--seeds", type=int, default=10, help="seeds 1 to N")
     parser.add_argument("--evaluations", type=int, default=60)
     parser.add_argument("--workers", type=int, default=1, help="runs at a time")

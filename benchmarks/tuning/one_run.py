@@ -12,6 +12,7 @@ import numpy as np
 import optuna
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 from qallegro.tuning.samo_cobra import SamoCobraSampler
+from qallegro.tuning.samo_cobra.infill import Infill
 
 from problems import Problem
 
@@ -22,19 +23,28 @@ def _gp(seed: int, n: int) -> BaseSampler:
     return GPSampler(seed=seed, n_startup_trials=n, warn_independent_sampling=False)
 
 
-SAMPLERS: dict[str, Callable[[int, int], BaseSampler]] = {
-    "samo-cobra": lambda seed, start: SamoCobraSampler(seed=seed, n_startup_trials=start),
-    "samo-cobra-s": lambda seed, start: SamoCobraSampler(seed=seed, n_startup_trials=start, infill="s_metric"),
-    "gp": _gp,
-    "tpe": lambda seed, start: TPESampler(seed=seed, multivariate=True, warn_independent_sampling=False),
-    "nsga2": lambda seed, start: NSGAIISampler(seed=seed, population_size=20),
-    "random": lambda seed, start: RandomSampler(seed=seed),
+def _samo_cobra(infill: Infill, aimed: bool) -> "Maker":
+    return lambda seed, n, corner: SamoCobraSampler(seed=seed, n_startup_trials=n, infill=infill, reference_point=corner if aimed else None)
+
+
+Maker = Callable[[int, int, tuple[float, ...]], BaseSampler]
+SAMPLERS: dict[str, Maker] = {
+    "samo-cobra": _samo_cobra("hypervolume", False),
+    "samo-cobra-s": _samo_cobra("s_metric", False),
+    "gp": lambda seed, n, corner: _gp(seed, n),
+    "tpe": lambda seed, n, corner: TPESampler(seed=seed, multivariate=True, warn_independent_sampling=False),
+    "nsga2": lambda seed, n, corner: NSGAIISampler(seed=seed, population_size=20),
+    "random": lambda seed, n, corner: RandomSampler(seed=seed),
+    "samo-cobra-aimed": _samo_cobra("hypervolume", True),
+    "samo-cobra-s-aimed": _samo_cobra("s_metric", True),
 }
-"""Maker of each sampler, from a seed and a number of trials before the first model: one more than there are parameters.
+"""Maker of each sampler, from a seed, a number of trials before the first model (one more than there are parameters), and the problem's
+reference point, which only the last two are told.
 
 TPE keeps its own 10, and NSGA-II has generations of 20, as it would see one or two of its own 50.
 """
-FROM_SEED_ALONE = ("samo-cobra", "samo-cobra-s")  # the others have a state that is not kept
+AIMED = ("samo-cobra-aimed", "samo-cobra-s-aimed")
+FROM_SEED_ALONE = ("samo-cobra", "samo-cobra-s", *AIMED)  # the others have a state that is not kept
 STARTED_ANEW = ("nsga2",)  # its generations are not kept either, and it is quick
 
 
@@ -79,7 +89,7 @@ def run(folder: Path, name: str, problem: Problem, sampler: str, seed: int, eval
     at_seed = seed if sampler in FROM_SEED_ALONE else seed + 1000 * done
     study = optuna.create_study(
         directions=["minimize"] * len(problem.reference),
-        sampler=SAMPLERS[sampler](at_seed, d + 1),
+        sampler=SAMPLERS[sampler](at_seed, d + 1, problem.reference),
     )
     names = [f"x{i}" for i in range(d)]
     distributions = {

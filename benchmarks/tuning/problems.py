@@ -88,7 +88,14 @@ def _bnh_front(n: int) -> Array:
 
 
 def _srn_front(n: int) -> Array:
-    return _feasible_values(_srn, np.column_stack([np.full(n, -2.5), np.linspace(2.5, 215**0.5, n)]))
+    """Along the second constraint, up where a = -2.5, then along the first constraint; the last piece goes on to dominated points."""
+    line, angle = np.linspace(1.1, -2.5, n // 3), np.linspace(np.arccos(-1 / 6), np.arccos(-0.5), n // 3)
+    pieces = [
+        (line, (line + 10) / 3),
+        (np.full(n // 3, -2.5), np.linspace(2.5, 218.75**0.5, n // 3)),
+        (15 * np.cos(angle), 15 * np.sin(angle)),
+    ]
+    return _feasible_values(_srn, np.concatenate([np.column_stack(piece) for piece in pieces]))
 
 
 def _tnk_front(n: int) -> Array:

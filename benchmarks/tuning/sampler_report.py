@@ -22,6 +22,8 @@ COLORS = {
     "tpe": "#2ca02c",
     "nsga2": "#9467bd",
     "random": "#7f7f7f",
+    "samo-cobra-aimed": "#8c564b",
+    "samo-cobra-s-aimed": "#c49c94",
 }
 
 

@@ -103,7 +103,8 @@ class TuningConfig(Strict):
     budget: Budget
     latency: Latency = Latency()
     reference_point: dict[ObjectiveName, float] | None = Field(
-        None, description="corner that hypervolumes are measured from; the worst trial of the front's study, and a tenth more, if not given"
+        None,
+        description="corner that hypervolumes are measured from, and samo-cobra's aim; the worst trial and a tenth more if not given",
     )
     warm_start: list[str | dict[str, Any]] = Field(
         [], description="points to try first: `front.json` of an earlier study, or tables of variables and values"

@@ -4,6 +4,7 @@ import html
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 import plotly.io
 
@@ -11,7 +12,10 @@ from qallegro.latency.plot_style import SERIES
 from qallegro.tuning.front import Results
 from qallegro.tuning.objectives import heading
 from qallegro.tuning.outcome import record_of
+from qallegro.tuning.plots import is_logarithmic
 
+#: values of a variable that all get a tick
+_FEW_VALUES = 6
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <style>body{{font:15px/1.5 system-ui,sans-serif;color:#1f2937;max-width:1100px;margin:2em auto;padding:0 1em}}
@@ -81,13 +85,21 @@ def _trade_off(studies: Mapping[str, Results]) -> go.Figure:
             }
             if len(found.names) == 3:
                 figure.add_trace(go.Scatter3d(x=columns[0], y=columns[1], z=columns[2], **shared))
-            else:
-                figure.add_trace(go.Scatter(x=columns[0], y=columns[1], **shared))
+                continue
+            figure.add_trace(go.Scatter(x=columns[0], y=columns[1], **shared))
+            if on:
+                order = np.argsort(columns[0])
+                stairs = {"shape": "hv", "color": color, "width": 1.2}
+                line = go.Scatter(x=columns[0][order], y=columns[1][order], mode="lines", line=stairs, hoverinfo="skip", showlegend=False)
+                figure.add_trace(line)
     names = next(iter(studies.values())).names
     if len(names) == 3:
         titles = dict(zip(("xaxis_title", "yaxis_title", "zaxis_title"), map(heading, names), strict=True))
         return figure.update_layout(scene=titles, height=650)
-    return figure.update_layout(xaxis_title=heading(names[1]), yaxis_title=heading(names[0]), height=520)
+    every = np.concatenate([found.values for found in studies.values()])
+    kinds = {f"{axis}_type": "log" for axis, column in (("xaxis", 1), ("yaxis", 0)) if is_logarithmic(every[:, column])}
+    ticks = {f"{axis.removesuffix('_type')}_dtick": "D2" for axis in kinds}
+    return figure.update_layout(xaxis_title=heading(names[1]), yaxis_title=heading(names[0]), height=520, **kinds, **ticks)
 
 
 def _hypervolume(studies: Mapping[str, Results]) -> go.Figure:
@@ -107,7 +119,9 @@ def _parallel(found: Results) -> go.Figure:
     for name in variables:
         column = [record["values"].get(name) for record in records]
         if all(isinstance(value, int | float) and not isinstance(value, bool) for value in column):
-            dimensions.append({"label": name.removeprefix("model.").removeprefix("training."), "values": column})
+            few = sorted(set(column)) if len(set(column)) <= _FEW_VALUES else None
+            ticks = {} if few is None else {"tickvals": few, "ticktext": [f"{value:g}" for value in few]}
+            dimensions.append({"label": name.removeprefix("model.").removeprefix("training."), "values": column, **ticks})
         else:
             texts = sorted({str(value) for value in column})
             ticks = {"tickvals": list(range(len(texts))), "ticktext": texts}
@@ -115,7 +129,9 @@ def _parallel(found: Results) -> go.Figure:
     for k, name in enumerate(found.names):
         dimensions.append({"label": heading(name), "values": found.values[:, k]})
     line = {"color": found.values[:, 0], "colorscale": "Viridis", "showscale": True, "colorbar": {"title": heading(found.names[0])}}
-    return go.Figure(go.Parcoords(line=line, dimensions=dimensions, labelangle=-15)).update_layout(height=460)
+    # Slanted labels need room above the lines.
+    lines = go.Parcoords(line=line, dimensions=dimensions, labelangle=-15, domain={"y": [0.0, 0.8]})
+    return go.Figure(lines).update_layout(height=520)
 
 
 def _importance(shares: Mapping[str, Mapping[str, float]]) -> go.Figure:

@@ -8,6 +8,7 @@ import moocore
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from qallegro.latency.plot_style import INK, MARKERS, SERIES, horizontal, save, styled
 from qallegro.tuning.front import Results
@@ -26,12 +27,11 @@ def plot_trade_off(studies: Mapping[str, Results], path: Path) -> None:
         figure = Figure(figsize=(5.2 * len(pairs) + 0.8, 4.4))
         for axis, (a, b) in zip(figure.subplots(1, len(pairs), squeeze=False)[0], pairs, strict=True):
             for k, (label, found) in enumerate(studies.items()):
-                _cloud(axis, found, (b, a), SERIES[k % len(SERIES)], MARKERS[k % len(MARKERS)], label if len(studies) > 1 else None)
+                _cloud(axis, found, (b, a), SERIES[k % len(SERIES)], MARKERS[k % len(MARKERS)], label if len(studies) > 1 else "front")
             values = np.concatenate([found.values[:, [b, a]] for found in studies.values()])
             _scale(axis, values)
             axis.set(xlabel=heading(names[b]), ylabel=heading(names[a]))
-            if len(studies) > 1:
-                axis.legend()
+            axis.legend()
         figure.suptitle("Trade-off", x=0.01, ha="left", fontsize=11, fontweight="bold")
         save(figure, path)
 
@@ -43,7 +43,8 @@ def _cloud(axis: Axes, found: Results, pair: tuple[int, int], color: str, marker
         spread = [record_of(trial)["latency"] for trial in found.trials]
         ends = np.array([[s["median"] - s["low"], s["high"] - s["median"]] for s in spread]).T
         axis.errorbar(x[on], y[on], xerr=ends[:, on], fmt="none", ecolor=color, elinewidth=0.8, alpha=0.6)
-    axis.scatter(x[~on], y[~on], s=18, marker=marker, color=color, alpha=0.3, linewidths=0)
+    beaten = "others" if label == "front" else None
+    axis.scatter(x[~on], y[~on], s=18, marker=marker, color=color, alpha=0.3, linewidths=0, label=beaten)
     axis.scatter(x[on], y[on], s=32, marker=marker, color=color, label=label, zorder=3)
     # With three objectives the front is a surface: the line is that of the pair alone.
     line = np.flatnonzero(moocore.is_nondominated(np.column_stack([x, y])))
@@ -51,10 +52,19 @@ def _cloud(axis: Axes, found: Results, pair: tuple[int, int], color: str, marker
     axis.step(x[line], y[line], where="post", color=color, linewidth=1.2, alpha=0.8)
 
 
+def is_logarithmic(values: np.ndarray) -> bool:
+    """Whether an axis for these values is drawn with equal lengths for equal ratios."""
+    return bool(values.min() > 0 and values.max() > _LOG_FROM * values.min())
+
+
 def _scale(axis: Axes, values: np.ndarray) -> None:
-    for column, set_scale in ((values[:, 0], axis.set_xscale), (values[:, 1], axis.set_yscale)):
-        if column.min() > 0 and column.max() > _LOG_FROM * column.min():
+    for column, set_scale, ticks in ((values[:, 0], axis.set_xscale, axis.xaxis), (values[:, 1], axis.set_yscale, axis.yaxis)):
+        if is_logarithmic(column):
             set_scale("log")
+            # Plain numbers, as these axes rarely span more than two decades.
+            ticks.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            ticks.set_major_formatter(StrMethodFormatter("{x:g}"))
+            ticks.set_minor_formatter(NullFormatter())
 
 
 def plot_hypervolume(studies: Mapping[str, Results], path: Path) -> None:
@@ -65,6 +75,7 @@ def plot_hypervolume(studies: Mapping[str, Results], path: Path) -> None:
         for k, (label, found) in enumerate(studies.items()):
             history = [found.hypervolume(n) for n in range(1, len(found.trials) + 1)]
             axis.step(range(1, len(history) + 1), history, where="post", color=SERIES[k % len(SERIES)], label=label)
+            axis.plot(len(history), history[-1], "o", color=SERIES[k % len(SERIES)], markersize=5)
         axis.set(xlabel="trials trained to the end", ylabel="hypervolume (share of the box)", title="Hypervolume")
         axis.set_ylim(bottom=0.0)
         if len(studies) > 1:

@@ -24,7 +24,8 @@ def _samo_cobra(seed: int, options: dict[str, Any], d: int) -> BaseSampler:
     # scipy.stats takes long to import, and most commands propose nothing.
     from qallegro.tuning.samo_cobra import SamoCobraSampler
 
-    given = {"n_startup_trials": options.get("startup_trials"), "batch_size": options.get("batch_size"), "infill": options.get("infill")}
+    given = {"n_startup_trials": options["startup_trials"]}
+    given |= {name: options[name] for name in ("batch_size", "infill", "reference_point")}
     return SamoCobraSampler(seed=seed, **{name: value for name, value in given.items() if value is not None})
 
 
@@ -64,10 +65,11 @@ class SeededByTrial(BaseSampler):
         config: which sampler.
         seed: of the study.
         dimensions: variables of the space.
+        reference_point: that the study's hypervolume is measured from, in the order of its objectives; None if it has none.
     """
 
-    def __init__(self, config: Sampler, seed: int, dimensions: int) -> None:
-        self._make, self._options = _MAKERS[config.name], config.model_dump()
+    def __init__(self, config: Sampler, seed: int, dimensions: int, reference_point: list[float] | None = None) -> None:
+        self._make, self._options = _MAKERS[config.name], config.model_dump() | {"reference_point": reference_point}
         self._seed, self._dimensions = seed, dimensions
         self._seeded_once = config.name in _SEEDED_ONCE
         self._sampler: BaseSampler | None = None

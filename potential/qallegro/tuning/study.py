@@ -152,7 +152,8 @@ def open_study(where: str, name: str | None = None) -> TuningStudy:
 
 def _opened(storage: Any, name: str, url: str, folder: Path, config: TuningConfig, about: dict[str, Any]) -> TuningStudy:
     quiet()
-    sampler = SeededByTrial(config.sampler, config.seed, len(config.space))
+    corner = None if config.reference_point is None else [config.reference_point[name] for name in config.objectives]
+    sampler = SeededByTrial(config.sampler, config.seed, len(config.space), corner)
     study = optuna.load_study(study_name=name, storage=storage, sampler=sampler)
     return TuningStudy(study, config, about, folder, url, config.heartbeat)
 

@@ -43,3 +43,11 @@ def test_each_response_gets_the_model_that_suits_it():
     assert [name.logarithmic for name in model.names] == [False, True]
     at = np.random.default_rng(3).uniform(-0.8, 0.8, size=(50, 3))
     np.testing.assert_allclose(model.predict(at)[:, 0], at @ [1.0, 2.0, -1.0], atol=1e-6)
+
+
+def test_a_quadratic_response_is_known_as_soon_as_it_can_be():
+    """Two predictions after the quadratic tail is determined outweigh all that it missed with fewer points."""
+    points = np.random.default_rng(4).uniform(-1, 1, size=(16, 6))
+    values = (points**2 @ np.arange(1.0, 7.0) + points @ np.ones(6))[:, None]
+    [name] = fit_best(points, values).names
+    assert (name.tail, name.logarithmic) == ("quadratic", False)

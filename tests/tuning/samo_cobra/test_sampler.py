@@ -65,6 +65,26 @@ def test_keeps_to_the_constraints_of_bnh_and_finds_its_front(infill):
     assert hypervolume(study, [140.0, 50.0]) > 5050  # of 5258
 
 
+def test_a_reference_point_says_which_part_of_the_front_counts():
+    corner = [0.5, 1.0]
+    aimed = run_zdt1(SamoCobraSampler(seed=1, reference_point=corner), 14)
+    free = run_zdt1(SamoCobraSampler(seed=1), 14)
+    assert points(aimed)[:5] == points(free)[:5]
+    within = [trial for trial in aimed.trials[5:] if trial.values[0] < corner[0] and trial.values[1] < corner[1]]
+    assert len(within) >= 6 and hypervolume(aimed, corner) > hypervolume(free, corner)
+
+
+def test_a_reference_point_is_in_the_directions_of_the_study():
+    study = optuna.create_study(directions=["minimize", "maximize"], sampler=SamoCobraSampler(seed=1, reference_point=[0.5, -1.0]))
+
+    def objective(trial: optuna.Trial) -> list[float]:
+        first, second = zdt1(coordinates(trial, [1.0] * 4))
+        return [first, -second]
+
+    study.optimize(objective, n_trials=8)
+    assert points(study) == points(run_zdt1(SamoCobraSampler(seed=1, reference_point=[0.5, 1.0]), 8))
+
+
 def test_constraints_func_and_set_constraint_say_the_same():
     def by_func(trial: optuna.trial.FrozenTrial) -> list[float]:
         return bnh(coordinates(optuna.trial.FixedTrial(trial.params), [5.0, 3.0]))[1]
@@ -168,6 +188,18 @@ def test_a_single_objective_is_refused():
     study = optuna.create_study(sampler=SamoCobraSampler(seed=1))
     with pytest.raises(ConfigError, match="samo-cobra needs two objectives or more, received a study with 1"):
         study.ask()
+
+
+@pytest.mark.parametrize(
+    ("corner", "message"),
+    [
+        ([1.0], r"`reference_point` must have a number for each of 2 objectives, received \[1.0\]"),
+        ([1.0, float("nan")], "`reference_point` must be finite numbers"),
+    ],
+)
+def test_a_reference_point_that_does_not_suit_is_refused(corner, message):
+    with pytest.raises(ConfigError, match=message):
+        run_zdt1(SamoCobraSampler(seed=1, reference_point=corner), 1)
 
 
 def test_a_missing_constraint_is_named():

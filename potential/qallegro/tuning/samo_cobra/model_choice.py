@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 JUDGED_POINTS = 16  # the latest, each predicted from all points before it
 FADING = 0.75  # weight of a squared error over that of the next one; what models did with fewer points says less of what they will do
 FEWEST_JUDGED = 4
+FEWEST_JUDGED_FAIRLY = 2  # points from which on only those count that all models were determined for
 POINTS_FOR_ALL_JUDGED = 200  # with more, fewer are judged, as the work grows with the cube of the number of points
 
 
@@ -85,9 +86,16 @@ class Surrogates:
         return values
 
 
-def _judged(n: int) -> int:
+def _judged(n: int, dimension: int) -> int:
+    """How many of the latest of n points models are judged by.
+
+    Before there are as many points as the quadratic tail has monomials it is not determined, and what its models missed then says nothing
+    of them: points predicted from so few are left out as soon as there are enough others.
+    """
     affordable = JUDGED_POINTS * min(1.0, (POINTS_FOR_ALL_JUDGED / n) ** 3)
-    return min(n - 2, max(FEWEST_JUDGED, int(affordable)))
+    number = min(n - 2, max(FEWEST_JUDGED, int(affordable)))
+    fair = n - (1 + max(TAILS.values()) * dimension) - 1
+    return min(number, fair) if fair >= FEWEST_JUDGED_FAIRLY else number
 
 
 def prediction_errors(points: Array, values: Array) -> dict[ModelName, Array]:
@@ -104,7 +112,7 @@ def prediction_errors(points: Array, values: Array) -> dict[ModelName, Array]:
     scales = [response_scale(values[:, j], logarithmic) for logarithmic in (False, True) for j in range(q)]
     both = np.concatenate([values, values], axis=1)
     numbers = np.column_stack([scale.forward(both[:, j]) for j, scale in enumerate(scales)])
-    judged = range(n - _judged(n), n)
+    judged = range(n - _judged(*points.shape), n)
     errors = {}
     for tail in TAILS:
         predicted = np.array(
@@ -132,6 +140,6 @@ def fit_best(points: Array, values: Array) -> Surrogates:
         return Surrogates(points, values, [ModelName("cubic", "linear", False)] * values.shape[1])
     errors = prediction_errors(points, values)
     names = list(errors)
-    weights = FADING ** np.arange(_judged(len(points)))[::-1]
+    weights = FADING ** np.arange(_judged(*points.shape))[::-1]
     scores = np.array([weights @ errors[name] ** 2 for name in names])
     return Surrogates(points, values, [names[int(best)] for best in np.argmin(scores, axis=0)])

@@ -11,7 +11,7 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.samplers._base import _process_constraints_after_trial
 from optuna.search_space import intersection_search_space
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from qallegro.errors import ConfigError
@@ -54,6 +54,8 @@ class SamoCobraSampler(BaseSampler):
         batch_size: trials that are proposed from the same results, as generations of parallel trials are; 1 uses all results there are.
         infill: `hypervolume` trusts the predictions; `s_metric` credits each with its uncertainty and ignores gains below a tolerance,
             which explores more.
+        reference_point: corner that hypervolume is measured from, one number for each objective, if there is one to aim at; None: beyond
+            the front, and at the worst values so far, in turn.
 
     Raises:
         ConfigError: for a study with one objective, or a setting that is out of bounds.
@@ -67,6 +69,7 @@ class SamoCobraSampler(BaseSampler):
         constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
         batch_size: int = 1,
         infill: Infill = "hypervolume",
+        reference_point: Sequence[float] | None = None,
     ):
         if n_startup_trials is not None and n_startup_trials < 1:
             raise ConfigError(f"`n_startup_trials` must be 1 or more, received {n_startup_trials}")
@@ -79,11 +82,18 @@ class SamoCobraSampler(BaseSampler):
         self._constraints_func = constraints_func
         self._batch_size = batch_size
         self._infill: Infill = infill
+        self._reference = None if reference_point is None else np.array(reference_point, dtype=float)
+        if self._reference is not None and not np.all(np.isfinite(self._reference)):
+            raise ConfigError(f"`reference_point` must be finite numbers, received {list(reference_point or [])}")
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Refuse studies that have nothing to trade off."""
         if len(study.directions) < 2:
             raise ConfigError("samo-cobra needs two objectives or more, received a study with 1: take another sampler, such as `gp`")
+        if self._reference is not None and len(self._reference) != len(study.directions):
+            raise ConfigError(
+                f"`reference_point` must have a number for each of {len(study.directions)} objectives, received {self._reference.tolist()}"
+            )
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Parameters that all finished trials have and that can vary; the rest is sampled on its own."""
@@ -99,7 +109,9 @@ class SamoCobraSampler(BaseSampler):
         space = DesignSpace(search_space)
         parameters = {t.number: p for t in trials if search_space.keys() <= (p := _parameters(t)).keys()}
         history = read_history(trials, parameters, study.directions, space)
-        point = self._propose(history, space, n_startup, trial.number)
+        signs = np.array([1.0 if direction == StudyDirection.MINIMIZE else -1.0 for direction in study.directions])
+        aim = None if self._reference is None else signs * self._reference
+        point = self._propose(history, space, n_startup, trial.number, aim)
         if point is None:
             logger.warning("samo-cobra: all %d points of the search space have been tried; trial %d repeats one", space.size, trial.number)
             return {}
@@ -140,12 +152,12 @@ class SamoCobraSampler(BaseSampler):
             visible.append(other)
         return sorted(visible, key=lambda t: t.number)
 
-    def _propose(self, history: History, space: DesignSpace, n_startup: int, trial_number: int) -> Array | None:
+    def _propose(self, history: History, space: DesignSpace, n_startup: int, trial_number: int, aim: Array | None) -> Array | None:
         points, values = history.objectives
         models = _Models(history, constraint_margins(history.constraints.values[n_startup:] > 0))
         front = values[history.feasible]
         front = front[non_dominated(front)]
-        reference = reference_point(front, values, far=trial_number % FAR_EVERY == 0)
+        reference = reference_point(front, values, far=trial_number % FAR_EVERY == 0) if aim is None else aim
         tolerance = least_gain(front, len(values)) if self._infill == "s_metric" else np.zeros(len(reference))
         if len(history.pending):
             expected, constraints = models.predict(history.pending)
