@@ -16,6 +16,8 @@ from qallegro.tuning.plots import is_logarithmic
 
 #: values of a variable that all get a tick
 _FEW_VALUES = 6
+#: of logarithmic axes
+_TICKS = [float(f"{digit}e{power}") for power in range(-4, 8) for digit in (1, 2, 5)]
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <style>body{{font:15px/1.5 system-ui,sans-serif;color:#1f2937;max-width:1100px;margin:2em auto;padding:0 1em}}
@@ -97,9 +99,10 @@ def _trade_off(studies: Mapping[str, Results]) -> go.Figure:
         titles = dict(zip(("xaxis_title", "yaxis_title", "zaxis_title"), map(heading, names), strict=True))
         return figure.update_layout(scene=titles, height=650)
     every = np.concatenate([found.values for found in studies.values()])
-    kinds = {f"{axis}_type": "log" for axis, column in (("xaxis", 1), ("yaxis", 0)) if is_logarithmic(every[:, column])}
-    ticks = {f"{axis.removesuffix('_type')}_dtick": "D2" for axis in kinds}
-    return figure.update_layout(xaxis_title=heading(names[1]), yaxis_title=heading(names[0]), height=520, **kinds, **ticks)
+    for axis, column in (("xaxis", 1), ("yaxis", 0)):
+        if is_logarithmic(every[:, column]):
+            figure.update_layout({axis: {"type": "log", "tickvals": _TICKS}})
+    return figure.update_layout(xaxis_title=heading(names[1]), yaxis_title=heading(names[0]), height=520)
 
 
 def _hypervolume(studies: Mapping[str, Results]) -> go.Figure:
@@ -128,7 +131,12 @@ def _parallel(found: Results) -> go.Figure:
             dimensions.append({"label": name.removeprefix("model."), "values": [texts.index(str(value)) for value in column], **ticks})
     for k, name in enumerate(found.names):
         dimensions.append({"label": heading(name), "values": found.values[:, k]})
-    line = {"color": found.values[:, 0], "colorscale": "Viridis", "showscale": True, "colorbar": {"title": heading(found.names[0])}}
+    line = {
+        "color": found.values[:, 0],
+        "colorscale": "Viridis",
+        "showscale": True,
+        "colorbar": {"title": heading(found.names[0]), "x": 1.06},
+    }
     # Slanted labels need room above the lines.
     lines = go.Parcoords(line=line, dimensions=dimensions, labelangle=-15, domain={"y": [0.0, 0.8]})
     return go.Figure(lines).update_layout(height=520)
