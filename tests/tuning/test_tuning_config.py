@@ -18,6 +18,7 @@ from reference_frames import write_config
 from tuning.fake_trials import SPACE, tuning_content
 
 DOCS = Path(__file__).parents[2] / "docs" / "tuning.md"
+CONFIGS = Path(__file__).parents[2] / "configs" / "tuning"
 
 WRONG = {
     "bounds the wrong way round": ({"space": {"model.r_max": {"type": "float", "low": 6.0, "high": 4.0}}}, r"`space.model.r_max`.*`low` must be smaller than `high`, got 6.0 and 4.0; turn them round"),
@@ -129,3 +130,16 @@ def test_configurations_of_the_documentation_are_valid(tmp_path: Path) -> None:
     assert len(blocks) >= 2
     for block in blocks:
         load_tuning(write_config(tmp_path / "tune.yaml", {**blocks[0], **block}))
+
+
+@pytest.mark.parametrize("preset", ["paper_allegro", "paper_mlp", "paper_qdi"])
+@pytest.mark.parametrize("name", ["cu_li", "aspirin"])
+def test_configurations_that_come_with_the_source_are_valid_for_every_variant(name: str, preset: str) -> None:
+    config = load_tuning(CONFIGS / f"{name}.yaml", [f"preset={preset}"])
+    shared = list(load_tuning(CONFIGS / f"{name}.yaml").space)
+    # Starting points go by the order of variables, which must be one for all variants to be the same.
+    assert list(config.space)[: len(shared)] == shared
+
+
+def test_the_small_study_is_valid() -> None:
+    assert load_tuning(CONFIGS / "cu_tiny.yaml").trials == 30

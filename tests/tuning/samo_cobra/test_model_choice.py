@@ -46,8 +46,8 @@ def test_each_response_gets_the_model_that_suits_it():
 
 
 def test_a_quadratic_response_is_known_as_soon_as_it_can_be():
-    """Two predictions after the quadratic tail is determined outweigh all that it missed with fewer points."""
-    points = np.random.default_rng(4).uniform(-1, 1, size=(16, 6))
+    """One prediction after the quadratic tail is determined outweighs all that it missed with fewer points."""
+    points = np.random.default_rng(4).uniform(-1, 1, size=(15, 6))
     values = (points**2 @ np.arange(1.0, 7.0) + points @ np.ones(6))[:, None]
     [name] = fit_best(points, values).names
     assert (name.tail, name.logarithmic) == ("quadratic", False)

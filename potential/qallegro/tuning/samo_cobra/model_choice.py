@@ -15,7 +15,6 @@ Array = NDArray[np.float64]
 JUDGED_POINTS = 16  # the latest, each predicted from all points before it
 FADING = 0.75  # weight of a squared error over that of the next one; what models did with fewer points says less of what they will do
 FEWEST_JUDGED = 4
-FEWEST_JUDGED_FAIRLY = 2  # points from which on only those count that all models were determined for
 POINTS_FOR_ALL_JUDGED = 200  # with more, fewer are judged, as the work grows with the cube of the number of points
 
 
@@ -90,12 +89,12 @@ def _judged(n: int, dimension: int) -> int:
     """How many of the latest of n points models are judged by.
 
     Before there are as many points as the quadratic tail has monomials it is not determined, and what its models missed then says nothing
-    of them: points predicted from so few are left out as soon as there are enough others.
+    of them: points predicted from so few are left out as soon as there is another.
     """
     affordable = JUDGED_POINTS * min(1.0, (POINTS_FOR_ALL_JUDGED / n) ** 3)
     number = min(n - 2, max(FEWEST_JUDGED, int(affordable)))
     fair = n - (1 + max(TAILS.values()) * dimension) - 1
-    return min(number, fair) if fair >= FEWEST_JUDGED_FAIRLY else number
+    return min(number, fair) if fair > 0 else number
 
 
 def prediction_errors(points: Array, values: Array) -> dict[ModelName, Array]:
