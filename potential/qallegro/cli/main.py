@@ -43,6 +43,15 @@ MODELS_VERBS = {
     "get": ("models", "get"),
 }
 
+#: the same for `qallegro tune VERB`
+TUNE_VERBS = {
+    "run": ("tune", "run"),
+    "worker": ("tune", "worker"),
+    "front": ("tune", "front"),
+    "pick": ("tune", "pick"),
+    "report": ("tune", "report"),
+}
+
 app = typer.Typer(
     name="qallegro",
     help="Train, evaluate and export Allegro interatomic potentials.",
@@ -73,8 +82,20 @@ app.add_typer(bench, name="bench")
 models = typer.Typer(help="Trained models that come with the package.", no_args_is_help=True)
 app.add_typer(models, name="models")
 
+tune = typer.Typer(
+    cls=RunByDefault, help="Tune for accuracy and latency at once: `tune CONFIG.yaml`, `tune front STUDY`.", no_args_is_help=True
+)
+app.add_typer(tune, name="tune")
+
 # Verb modules import typer alone; torch and the rest start inside the verbs.
-_GROUPS = ((app, VERBS), (quantum, QUANTUM_VERBS), (latency, LATENCY_VERBS), (bench, BENCH_VERBS), (models, MODELS_VERBS))
+_GROUPS = (
+    (app, VERBS),
+    (quantum, QUANTUM_VERBS),
+    (latency, LATENCY_VERBS),
+    (bench, BENCH_VERBS),
+    (models, MODELS_VERBS),
+    (tune, TUNE_VERBS),
+)
 for _program, _verbs in _GROUPS:
     for _verb, (_module, _function) in _verbs.items():
         _program.command(_verb)(getattr(import_module(f"qallegro.cli.{_module}"), _function))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors.torch import save as safetensors_bytes
@@ -15,8 +15,8 @@ from qallegro.errors import ConfigError
 from qallegro.model.potential import Potential, Prediction, predict_from
 from qallegro.native.circuit import MOST_COEFFICIENTS, CircuitCoefficients, num_coefficients
 from qallegro.native.folding import Folding
+from qallegro.native.names import EngineName
 
-EngineName = Literal["auto", "native", "torch"]
 #: (batch, training, forces) -> prediction, as `Potential.predict`
 Predict = Callable[[Batch, bool, bool], Prediction]
 

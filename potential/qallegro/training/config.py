@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from qallegro.data.config import DataConfig, Strict
-from qallegro.native.engine import EngineName
+from qallegro.native.names import EngineName
 
 
 def _is_weight(value: float | str) -> float | str:

@@ -12,7 +12,8 @@ from qallegro.data.batch import Batch
 from qallegro.errors import ConfigError, ModelError
 from qallegro.model.checkpoint import load_model
 from qallegro.model.potential import Potential, Prediction
-from qallegro.native.engine import EngineName, choose_engine
+from qallegro.native.engine import choose_engine
+from qallegro.native.names import EngineName
 
 
 class Predictor(NamedTuple):

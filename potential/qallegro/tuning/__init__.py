@@ -1,0 +1,1 @@
+"""Tuning of hyperparameters for accuracy and in-situ latency at once."""
