@@ -72,7 +72,11 @@ def warm_crystal(atoms: ase.Atoms, length: float, temperature: float, seed: int)
 
 
 def compute_drift(
-    atoms: ase.Atoms, calculator: Calculator, timesteps: Sequence[float] = (1.0, 2.0, 4.0), duration: float = 2000.0, advance: Advance = silent
+    atoms: ase.Atoms,
+    calculator: Calculator,
+    timesteps: Sequence[float] = (1.0, 2.0, 4.0),
+    duration: float = 2000.0,
+    advance: Advance = silent,
 ) -> list[Drift]:
     """Runs at constant energy from one start, all of the same physical time.
 

@@ -41,11 +41,18 @@ def compute_cold_curve(
         atoms.set_cell(atoms.cell.array * factor, scale_atoms=True)
         energies.append(_energy(atoms, calculator) / len(atoms))
         advance("cold curve", number + 1, points)
-    return judged(crystal.atoms.get_chemical_formula(mode="reduce" if len(crystal.atoms) < 2 else "hill"), rest * factors, np.array(energies))
+    return judged(
+        crystal.atoms.get_chemical_formula(mode="reduce" if len(crystal.atoms) < 2 else "hill"), rest * factors, np.array(energies)
+    )
 
 
 def compute_dimer(
-    first: str, second: str, calculator: Calculator, distances: tuple[float, float] = (0.6, 6.0), points: int = 271, advance: Advance = silent
+    first: str,
+    second: str,
+    calculator: Calculator,
+    distances: tuple[float, float] = (0.6, 6.0),
+    points: int = 271,
+    advance: Advance = silent,
 ) -> Curve:
     """Energy of two atoms in vacuum above that of the two alone.
 

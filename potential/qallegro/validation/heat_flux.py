@@ -13,14 +13,13 @@ from typing import NamedTuple
 
 import ase
 import numpy as np
-from ase import units
 
 from qallegro.validation.lammps_forces import run_lammps, write_data
 
-#: ps; central differences are wrong by its square
-TIMESTEP = 1e-6
+#: ps; central differences are wrong by its square, 4e-4 here, and rounding of float32 energies gives as much
+TIMESTEP = 1e-4
 #: relative; of the flux
-TOLERANCE = 1e-4
+TOLERANCE = 5e-3
 
 
 class HeatFlux(NamedTuple):
@@ -40,7 +39,9 @@ class HeatFlux(NamedTuple):
         return self.centroid_error < TOLERANCE and self.virial_error < TOLERANCE
 
 
-def compute_heat_flux(crystal: ase.Atoms, model: Path, species: Sequence[str], atoms: int = 30, temperature: float = 900.0, seed: int = 1) -> HeatFlux:
+def compute_heat_flux(
+    crystal: ase.Atoms, model: Path, species: Sequence[str], atoms: int = 30, temperature: float = 900.0, seed: int = 1
+) -> HeatFlux:
     """A hot cluster cut out of a crystal, in vacuum: there the sum of r_i e_i is well defined.
 
     Args:
@@ -61,20 +62,18 @@ def compute_heat_flux(crystal: ase.Atoms, model: Path, species: Sequence[str], a
         script += "compute ke all ke/atom\ncompute pe all pe/atom\n"
         script += "compute centroid all centroid/stress/atom NULL virial\ncompute shared all stress/atom NULL virial\n"
         script += "compute jc all heat/flux ke pe centroid\ncompute js all heat/flux ke pe shared\n"
-        script += "compute sum all reduce sum c_centroid[1] c_centroid[2] c_centroid[3]\n"
-        script += "thermo_style custom step c_jc[1] c_jc[2] c_jc[3] c_js[1] c_js[2] c_js[3] c_sum[1] c_sum[2] c_sum[3] pxx pyy pzz vol ke\n"
-        script += "thermo_modify format float %.17g norm no\nthermo 1\n"
+        script += "compute sum all reduce sum c_centroid[1] c_centroid[2] c_centroid[3]\ncompute pressure all pressure NULL virial\n"
         script += "dump out all custom 1 cluster.dump id x y z c_ke c_pe\ndump_modify out sort id format float %.17g\n"
-        script += "compute pressure all pressure NULL virial\n"
-        script += "fix numbers all print 1 \"$(c_jc[1]:%.17g) $(c_jc[2]:%.17g) $(c_jc[3]:%.17g) $(c_js[1]:%.17g) $(c_js[2]:%.17g) $(c_js[3]:%.17g) "
-        script += "$(c_sum[1]:%.17g) $(c_sum[2]:%.17g) $(c_sum[3]:%.17g) $(c_pressure[1]*vol:%.17g) $(c_pressure[2]*vol:%.17g) "
-        script += "$(c_pressure[3]*vol:%.17g)\" file numbers.txt screen no title \"\"\nrun 2\n"
+        numbers = [f"c_{name}[{k}]" for name in ("jc", "js", "sum") for k in (1, 2, 3)] + [f"c_pressure[{k}]*vol" for k in (1, 2, 3)]
+        shown = " ".join(f"$({number}:%.17g)" for number in numbers)
+        script += f'thermo 1\nthermo_style custom step c_jc[1] c_js[1] c_sum[1] c_pressure[1]\nfix out all print 1 "{shown}" file numbers.txt title ""\n'
+        script += "run 2\n"
         run_lammps(script, folder)
-        numbers = np.loadtxt(folder / "numbers.txt", ndmin=2)
+        table = np.loadtxt(folder / "numbers.txt", ndmin=2)
         frames = _frames(folder / "cluster.dump", len(cluster))
     moments = [(frame[:, 1:4] * frame[:, 4:6].sum(1)[:, None]).sum(0) for frame in (frames[0], frames[2])]
     derivative = (moments[1] - moments[0]) / (2.0 * TIMESTEP)
-    middle = numbers[1]
+    middle = table[1]
     size = float(np.abs(derivative).max())
     centroid, shared = middle[:3], middle[3:6]
     virials, totals = -middle[6:9], middle[9:12]

@@ -85,7 +85,9 @@ def phonons_of_frames(frames: Sequence[ase.Atoms], cell: ase.Atoms, temperatures
     try:
         found = from_forces(phonopy, repeats, float(np.linalg.norm(sets[0]["displacement"])), temperatures)
     except RuntimeError as error:
-        raise DataError(f"`--reference` must hold enough displacements for all force constants, {len(sets)} do not suffice: {error}") from error
+        raise DataError(
+            f"`--reference` must hold enough displacements for all force constants, {len(sets)} do not suffice: {error}"
+        ) from error
     return ReferencePhonons(found, list(frames), cell)
 
 

@@ -30,9 +30,7 @@ class Relaxed(NamedTuple):
     steps: int
 
 
-def relax_crystal(
-    atoms: ase.Atoms, calculator: Calculator, fmax: float = 1e-3, max_steps: int = 300, keep_cell: bool = False
-) -> Relaxed:
+def relax_crystal(atoms: ase.Atoms, calculator: Calculator, fmax: float = 1e-3, max_steps: int = 300, keep_cell: bool = False) -> Relaxed:
     """Atoms and cell of a crystal to rest; its space group stays.
 
     Args:

@@ -26,7 +26,11 @@ class Vacancy(NamedTuple):
 
 
 def compute_vacancies(
-    crystal: Relaxed, calculator: Calculator, supercells: Sequence[Sequence[int]] | None = None, fmax: float = 1e-2, advance: Advance = silent
+    crystal: Relaxed,
+    calculator: Calculator,
+    supercells: Sequence[Sequence[int]] | None = None,
+    fmax: float = 1e-2,
+    advance: Advance = silent,
 ) -> list[Vacancy]:
     """E_f = E(N - 1) - (N - 1) / N E(N), for growing supercells.
 
