@@ -43,6 +43,23 @@ MODELS_VERBS = {
     "get": ("models", "get"),
 }
 
+#: the same for `qallegro validate VERB`
+VALIDATE_VERBS = {
+    "phonon": ("validate", "phonon"),
+    "elastic": ("validate", "elastic"),
+    "eos": ("validate", "eos"),
+    "qha": ("validate", "qha"),
+    "thermal-conductivity": ("validate", "thermal_conductivity"),
+    "surface": ("validate_defects", "surface"),
+    "vacancy": ("validate_defects", "vacancy"),
+    "stacking-fault": ("validate_defects", "stacking_fault"),
+    "cold-curve": ("validate_defects", "cold_curve"),
+    "dimer": ("validate_defects", "dimer"),
+    "md": ("validate_dynamics", "md"),
+    "heat-flux": ("validate_dynamics", "heat_flux"),
+    "all": ("validate_all", "validate_all"),
+}
+
 app = typer.Typer(
     name="qallegro",
     help="Train, evaluate and export Allegro interatomic potentials.",
@@ -73,8 +90,18 @@ app.add_typer(bench, name="bench")
 models = typer.Typer(help="Trained models that come with the package.", no_args_is_help=True)
 app.add_typer(models, name="models")
 
+validate = typer.Typer(help="Physics of an exported file: phonons, elasticity, defects, dynamics, a report card.", no_args_is_help=True)
+app.add_typer(validate, name="validate")
+
 # Verb modules import typer alone; torch and the rest start inside the verbs.
-_GROUPS = ((app, VERBS), (quantum, QUANTUM_VERBS), (latency, LATENCY_VERBS), (bench, BENCH_VERBS), (models, MODELS_VERBS))
+_GROUPS = (
+    (app, VERBS),
+    (quantum, QUANTUM_VERBS),
+    (latency, LATENCY_VERBS),
+    (bench, BENCH_VERBS),
+    (models, MODELS_VERBS),
+    (validate, VALIDATE_VERBS),
+)
 for _program, _verbs in _GROUPS:
     for _verb, (_module, _function) in _verbs.items():
         _program.command(_verb)(getattr(import_module(f"qallegro.cli.{_module}"), _function))

@@ -202,3 +202,39 @@ def compute_motion(
         float(np.mean(temperatures)),
         frames,
     )
+
+
+def run_all(
+    atoms: ase.Atoms,
+    calculator: Calculator,
+    temperature: float = 300.0,
+    timesteps: Sequence[float] = (1.0, 2.0, 4.0),
+    duration: float = 2000.0,
+    timestep: float = 2.0,
+    ensembles: Sequence[str] = ("nvt", "npt"),
+    width: float = 10.0,
+    seed: int = 1,
+    advance: Advance = silent,
+) -> tuple[list[Drift], list[Bath], Motion | None]:
+    """Drift, baths, and a run at constant energy from the end of the first bath.
+
+    Args:
+        atoms: conventional cell, at rest.
+        temperature: K.
+        timesteps: fs, of the drift.
+        duration: fs, of each run.
+        timestep: fs, of the baths and the last run.
+        width: Å, least width of the supercell.
+
+    Returns:
+        the motion is None if the first bath was not stable.
+    """
+    cell = warm_crystal(atoms, width, temperature, seed)
+    drifts = compute_drift(cell, calculator, timesteps, duration, advance)
+    baths, last = [], None
+    for ensemble in ensembles:
+        bath, end = run_bath(cell, calculator, temperature, ensemble, timestep, duration, seed=seed, advance=advance)
+        baths.append(bath)
+        last = end if last is None else last
+    motion = compute_motion(last, calculator, timestep, duration, advance) if baths and baths[0].stable else None
+    return drifts, baths, motion
