@@ -143,7 +143,8 @@ def qha(
     ends = numbers(span, "--range")
     if len(ends) != 2 or max(ends) >= 0.5 or points < 5 or not highest >= 50.0:
         raise ConfigError(
-            f"`--range` must be two numbers below 0.5, `--points` 5 or more, `--temperature` 50 K or more, got {span}, {points}, {highest:g}"
+            f"`--range` must be two numbers below 0.5, `--points` 5 or more, `--temperature` 50 K or more, got {span}, "
+            f"{points}, {highest:g}"
         )
     work = Work(file, structure, "qha", output, engine, threads)
     source = work.forces(forces)

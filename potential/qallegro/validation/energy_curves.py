@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import ase
 import numpy as np
-from ase.calculators.calculator import Calculator, CalculationFailed
+from ase.calculators.calculator import CalculationFailed, Calculator
 
 from qallegro.validation.forces import Advance, silent
 from qallegro.validation.relaxation import Relaxed
@@ -71,15 +71,14 @@ def compute_dimer(
 def judged(name: str, distances: np.ndarray, energies: np.ndarray) -> Curve:
     """Minima, collapse and failures of a curve.
 
-    A minimum counts if the energy rises by more than `RIPPLE` on both sides before it falls below the minimum again. The curve collapses where,
-    inside of its lowest minimum in the outer part, the energy has a maximum from which it falls towards shorter distances.
+    A minimum counts if the energy rises by more than `RIPPLE` on both sides before it falls below the minimum again. The curve collapses
+    if, from its inner end, the energy rises with distance first: there is no wall.
     """
     finite = np.isfinite(energies)
     x, y = distances[finite], energies[finite]
     minima = [k for k in range(1, len(y) - 1) if y[k] <= y[k - 1] and y[k] < y[k + 1] and _depth(y, k) > RIPPLE]
     collapse = None
     if len(y) > 2:
-        # The first point from inside at which the energy rises with distance, before any minimum: the wall is not there.
         top = 0
         while top + 1 < len(y) and y[top + 1] >= y[top]:
             top += 1

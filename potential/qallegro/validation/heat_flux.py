@@ -1,9 +1,9 @@
 """What Green and Kubo's formula needs of a many-body potential, checked in LAMMPS.
 
-The heat flux is the time derivative of sum_i r_i e_i, e_i the energy of atom i. For a potential whose atoms depend on several neighbors, the
-virial of atom i in J = sum_i (e_i v_i + W_i v_i) must be that of the edges that end at i, W_i = sum_j r_ij (dE_j / dr_ij) (Fan et al., Phys. Rev. B
-92, 094301 (2015)): `compute centroid/stress/atom`. The one that shares each edge's virial among both ends, `compute stress/atom`, sums to
-the same total but gives another flux.
+The heat flux is the time derivative of sum_i r_i e_i, e_i the energy of atom i. For a potential whose atoms depend on several neighbors,
+the virial of atom i in J = sum_i (e_i v_i + W_i v_i) must be that of the edges that end at i, W_i = sum_j r_ij (dE_j / dr_ij) (Fan et al.,
+Phys. Rev. B 92, 094301 (2015)): `compute centroid/stress/atom`. The one that shares each edge's virial among both ends, `compute
+stress/atom`, sums to the same total but gives another flux.
 """
 
 import tempfile
@@ -66,7 +66,8 @@ def compute_heat_flux(
         script += "dump out all custom 1 cluster.dump id x y z c_ke c_pe\ndump_modify out sort id format float %.17g\n"
         numbers = [f"c_{name}[{k}]" for name in ("jc", "js", "sum") for k in (1, 2, 3)] + [f"c_pressure[{k}]*vol" for k in (1, 2, 3)]
         shown = " ".join(f"$({number}:%.17g)" for number in numbers)
-        script += f'thermo 1\nthermo_style custom step c_jc[1] c_js[1] c_sum[1] c_pressure[1]\nfix out all print 1 "{shown}" file numbers.txt title ""\n'
+        script += "thermo 1\nthermo_style custom step c_jc[1] c_js[1] c_sum[1] c_pressure[1]\n"
+        script += f'fix out all print 1 "{shown}" file numbers.txt title ""\n'
         script += "run 2\n"
         run_lammps(script, folder)
         table = np.loadtxt(folder / "numbers.txt", ndmin=2)

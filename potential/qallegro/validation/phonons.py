@@ -47,7 +47,7 @@ class Phonons(NamedTuple):
     bands: Bands
     points: dict[str, np.ndarray]  #: label -> frequencies, THz
     dos: tuple[np.ndarray, np.ndarray]  #: THz; states per THz and primitive cell
-    thermal: dict[str, np.ndarray]  #: phonopy's: temperatures K, free_energy kJ/mol, entropy and heat_capacity J/K/mol, per primitive cell
+    thermal: dict[str, np.ndarray]  #: of a mole of primitive cells: temperatures K, free_energy kJ, entropy and heat_capacity J/K
     lowest: tuple[float, np.ndarray]  #: THz (imaginary below zero), and the reduced wave vector
     acoustic_sum: float  #: eV/Å^2, largest |sum_j Phi_ij| before it is made to vanish
 
@@ -82,8 +82,8 @@ def check_supercell(atoms: ase.Atoms, repeats: Sequence[int], displacement: floa
     if r_max is not None and shortest < r_max:
         wanted = " ".join(str(n) for n in np.ceil(2 * r_max / heights(atoms)).astype(int))
         raise StructureError(
-            f"a supercell must be wider than the cutoff of {r_max:g} Å, so that a displaced atom does not see itself, {tuple(repeats)} gives "
-            f"{shortest:.3g} Å; use `--supercell {wanted}`"
+            f"a supercell must be wider than the cutoff of {r_max:g} Å, so that a displaced atom does not see itself, "
+            f"{tuple(repeats)} gives {shortest:.3g} Å; use `--supercell {wanted}`"
         )
     if r_max is not None and shortest < 2 * r_max:
         return [

@@ -48,8 +48,8 @@ def relax_crystal(atoms: ase.Atoms, calculator: Calculator, fmax: float = 1e-3, 
     atoms.calc = calculator
     atoms.set_constraint(FixSymmetry(atoms, symprec=SYMMETRY_TOLERANCE, verbose=False))
     optimizer = BFGS(atoms if keep_cell else FrechetCellFilter(atoms), logfile=None)
-    converged = False
-    for converged in optimizer.irun(fmax=fmax, steps=max_steps):
+    at_rest = False
+    for at_rest in optimizer.irun(fmax=fmax, steps=max_steps):  # noqa: B007 - the last one counts
         ratio = atoms.get_volume() / volume
         if not 1 / LARGEST_CHANGE < ratio < LARGEST_CHANGE:
             raise UnstableError(
@@ -57,7 +57,7 @@ def relax_crystal(atoms: ase.Atoms, calculator: Calculator, fmax: float = 1e-3, 
                 f"it is at {ratio:.3g}; the potential does not hold this crystal: look at its `cold-curve`, or start from another structure"
             )
     forces, stress = atoms.get_forces(), atoms.get_stress()
-    if not converged:
+    if not at_rest:
         raise UnstableError(_not_at_rest(f"{atoms.get_chemical_formula()} ({symbol})", fmax, max_steps, forces))
     steps, energy = optimizer.get_number_of_steps(), atoms.get_potential_energy()
     atoms.set_constraint()

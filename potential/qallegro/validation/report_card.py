@@ -13,7 +13,8 @@ main { max-width: 1240px; margin: 0 auto; padding: 20px 28px 40px; }
 h1 { font-size: 24px; margin: 0 0 2px; } h2 { font-size: 16px; margin: 10px 0 6px; } p { margin: 2px 0 8px; color: #4b5563; }
 .cards { columns: 2; column-gap: 16px; } @media (max-width: 900px) { .cards { columns: 1; } }
 section { break-inside: avoid; background: white; border: 1px solid #e5e7eb; border-radius: 8px; padding: 2px 16px 12px; margin: 0 0 16px; }
-table { border-collapse: collapse; width: 100%; font-size: 13px; } td, th { padding: 3px 8px 3px 0; border-bottom: 1px solid #e5e7eb; text-align: left; }
+table { border-collapse: collapse; width: 100%; font-size: 13px; }
+td, th { padding: 3px 8px 3px 0; border-bottom: 1px solid #e5e7eb; text-align: left; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; } th { color: #4b5563; }
 .warning { background: #fef3c7; border-left: 4px solid #d97706; padding: 4px 10px; margin: 6px 0; color: #78350f; }
 .good { color: #047857; } .fair { color: #b45309; } .poor { color: #b91c1c; }
@@ -48,10 +49,9 @@ def report_card(title: str, about: Sequence[str], sections: Sequence[Section], s
     notes = "".join(f"<li>{escape(source)}</li>" for source in sources)
     foot = f"<footer><p>References</p><ol>{notes}</ol>" if sources else "<footer>"
     foot += f"<p>Deviations from the first reference: up to {GOOD:.0%} green, up to {FAIR:.0%} amber, beyond red.</p></footer>"
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n<style>{_CSS}</style>\n</head>\n'
-        f'<body>\n<main>\n<h1>{escape(title)}</h1>\n{lead}\n{state}\n<div class="cards">\n{cards}\n</div>\n{foot}\n</main>\n</body>\n</html>\n'
-    )
+    head = f'<meta charset="utf-8">\n<title>{escape(title)}</title>\n<style>{_CSS}</style>'
+    body = f'<h1>{escape(title)}</h1>\n{lead}\n{state}\n<div class="cards">\n{cards}\n</div>\n{foot}'
+    return f'<!DOCTYPE html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n'
 
 
 def _card(part: Section, sources: list[str]) -> str:

@@ -60,7 +60,7 @@ def to_json(record: dict[str, Any]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Numbers, strings, lists and tables of what results are made of; structures as species, cell and positions; other objects are left out."""
+    """Numbers, strings, lists and tables of what results are made of; structures as species, cell and positions; others are left out."""
     if value is None or isinstance(value, str | bool):
         return value
     if isinstance(value, int | np.integer):

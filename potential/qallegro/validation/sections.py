@@ -65,8 +65,8 @@ def elastic_section(found: Elastic, known: Known) -> Section:
         if found.cubic:
             rows.append(Row("Zener anisotropy", float(2 * c[3, 3] / (c[0, 0] - c[0, 1]))))
     notes = [
-        f"Stress against strains of ±{found.strain:g}, atoms relaxed; axes of the standard conventional cell; symmetry changed an entry by at most "
-        f"{in_gpa(found.asymmetry):.2g} GPa."
+        f"Stress against strains of ±{found.strain:g}, atoms relaxed; axes of the standard conventional cell; symmetry changed an "
+        f"entry by at most {in_gpa(found.asymmetry):.2g} GPa."
     ]
     warnings = []
     if not found.stable:
@@ -104,8 +104,9 @@ def phonon_section(
     rows.append(Row(f"entropy at {at}", float(found.thermal["entropy"][warm]), "J/(K mol)"))
     repeats = " x ".join(str(n) for n in found.supercell)
     notes = [
-        f"{found.displaced} displaced supercells, {repeats} of the conventional cell, displacement {found.displacement:g} Å; modes are numbered by "
-        "frequency, equal ones shown once; mol: of primitive cells."
+        f"{found.displaced} displaced supercells, {repeats} of the conventional cell, displacement "
+        f"{found.displacement:g} Å; modes are numbered "
+        "by frequency, equal ones shown once; mol: of primitive cells."
     ]
     warnings = list(doubts)
     if found.lowest[0] < -IMAGINARY:
@@ -206,7 +207,7 @@ def dynamics_section(drifts: Sequence[Drift], baths: Sequence[Bath], motion: Mot
         rows.append(Row("mean square displacement, end", float(motion.displacement[1][-1]), "Å²"))
         figures["motion"] = plot_motion(motion, baths)
     notes = [
-        "Drift: slope of a straight line through the total energy. A short run says little of a slow drift: the fluctuation bounds what it can see."
+        "Drift: slope of a straight line through the total energy; of a slow drift a run sees no less than its fluctuation."
     ]
     data = {"drift": list(drifts), "baths": list(baths)}
     if motion is not None:
