@@ -53,7 +53,7 @@ def test_the_crystal_is_stable_and_its_sum_rule_holds(phonons):
 def test_density_of_states_and_heat_capacity_count_the_modes(phonons):
     frequencies, states = phonons.dos
     assert np.trapezoid(states, frequencies) == pytest.approx(3.0, rel=0.01)
-    assert phonons.thermal["heat_capacity"][-1] == pytest.approx(3 * 8.314462, rel=0.01)
+    assert phonons.thermal["heat_capacity"][-1] == pytest.approx(3 * 8.314462, rel=0.02)
 
 
 def test_phonopy_opens_what_was_written(phonons, tmp_path):
@@ -65,7 +65,7 @@ def test_phonopy_opens_what_was_written(phonons, tmp_path):
 
 
 def test_an_unstable_crystal_is_told():
-    """bcc has no shear stiffness with bonds between nearest neighbors alone."""
+    """bcc: the second neighbors lie where their bonds have a negative stiffness, the first ones leave a shear without any."""
     crystal = as_given(bulk("Cu", "bcc", a=1.98 * DISTANCE / 3**0.5), bonds())
     found = compute_phonons(crystal.atoms, KeptForces(None, ase_forces(bonds())), (3, 3, 3), 0.005)
     assert found.lowest[0] < -IMAGINARY
@@ -112,7 +112,7 @@ def test_work_that_was_cut_off_goes_on(fcc, tmp_path):
         ((2, 2, 2), 0.0, "above 0 and at most 0.26 Å"),
         ((2, 2, 2), 0.3, "above 0 and at most 0.26 Å"),
         ((0, 2, 2), 0.01, "one time or more"),
-        ((1, 1, 1), 0.01, "wider than the cutoff of 5 Å.*--supercell 3 3 3"),
+        ((1, 1, 1), 0.01, "wider than the cutoff of 5 Å.*--supercell 3,3,3"),
     ],
 )
 def test_what_means_nothing_is_refused(fcc, repeats, displacement, message):
@@ -127,7 +127,7 @@ def test_a_narrow_supercell_is_doubtful(fcc):
 
 def frames_of(fcc, shuffled: bool):
     """What a DFT code might give: the displaced supercell with forces, moved and in another order."""
-    phonopy_cells = displaced_cells(fcc.atoms, (2, 2, 2), 0.01)
+    phonopy_cells = displaced_cells(fcc.atoms, (2, 2, 2), 0.005)
     frames = []
     for cell in phonopy_cells.supercells_with_displacements:
         atoms = as_atoms(cell)

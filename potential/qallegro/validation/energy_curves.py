@@ -41,9 +41,7 @@ def compute_cold_curve(
         atoms.set_cell(atoms.cell.array * factor, scale_atoms=True)
         energies.append(_energy(atoms, calculator) / len(atoms))
         advance("cold curve", number + 1, points)
-    return judged(
-        crystal.atoms.get_chemical_formula(mode="reduce" if len(crystal.atoms) < 2 else "hill"), rest * factors, np.array(energies)
-    )
+    return judged(crystal.atoms.get_chemical_formula(), rest * factors, np.array(energies))
 
 
 def compute_dimer(

@@ -80,7 +80,7 @@ def check_supercell(atoms: ase.Atoms, repeats: Sequence[int], displacement: floa
         raise StructureError(f"a supercell must repeat the conventional cell one time or more along each side, got {tuple(repeats)}")
     shortest = float((np.array(repeats) * heights(atoms)).min())
     if r_max is not None and shortest < r_max:
-        wanted = " ".join(str(n) for n in np.ceil(2 * r_max / heights(atoms)).astype(int))
+        wanted = ",".join(str(n) for n in np.ceil(2 * r_max / heights(atoms)).astype(int))
         raise StructureError(
             f"a supercell must be wider than the cutoff of {r_max:g} Å, so that a displaced atom does not see itself, "
             f"{tuple(repeats)} gives {shortest:.3g} Å; use `--supercell {wanted}`"

@@ -206,9 +206,7 @@ def dynamics_section(drifts: Sequence[Drift], baths: Sequence[Bath], motion: Mot
         rows.append(Row("diffusion coefficient", 0.1 * motion.diffusion, "cm²/s"))
         rows.append(Row("mean square displacement, end", float(motion.displacement[1][-1]), "Å²"))
         figures["motion"] = plot_motion(motion, baths)
-    notes = [
-        "Drift: slope of a straight line through the total energy; of a slow drift a run sees no less than its fluctuation."
-    ]
+    notes = ["Drift: slope of a straight line through the total energy; of a slow drift a run sees no less than its fluctuation."]
     data = {"drift": list(drifts), "baths": list(baths)}
     if motion is not None:
         data["motion"] = {name: value for name, value in motion._asdict().items() if name != "trajectory"}
