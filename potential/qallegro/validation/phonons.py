@@ -49,7 +49,7 @@ class Phonons(NamedTuple):
     dos: tuple[np.ndarray, np.ndarray]  #: THz; states per THz and primitive cell
     thermal: dict[str, np.ndarray]  #: of a mole of primitive cells: temperatures K, free_energy kJ, entropy and heat_capacity J/K
     lowest: tuple[float, np.ndarray]  #: THz (imaginary below zero), and the reduced wave vector
-    acoustic_sum: float  #: eV/Å^2, largest |sum_j Phi_ij| before it is made to vanish
+    acoustic_sum: float  #: eV/Å^2, largest |sum_j Phi_ij| or |sum_i Phi_ij| before they are made to vanish
 
 
 def supercell_for(atoms: ase.Atoms, length: float) -> tuple[int, int, int]:
@@ -136,7 +136,8 @@ def compute_phonons(
 def from_forces(phonopy: Phonopy, repeats: Sequence[int], displacement: float, temperatures: np.ndarray | None = None) -> Phonons:
     """Everything that follows from displacements and forces."""
     phonopy.produce_force_constants(calculate_full_force_constants=True, show_drift=False)
-    acoustic_sum = float(np.abs(phonopy.force_constants.sum(axis=1)).max())
+    # Over neighbors the sum vanishes if forces add up to nothing, over displaced atoms if moving all of them costs nothing.
+    acoustic_sum = max(float(np.abs(phonopy.force_constants.sum(axis=axis)).max()) for axis in (0, 1))
     phonopy.symmetrize_force_constants()
     bands, points = _bands(phonopy)
     phonopy.run_mesh(MESH_LENGTH)

@@ -39,7 +39,10 @@ def plot_phonons(phonons: Phonons, reference: Phonons | None = None) -> Figure:
             left.axvline(place, color=_GREY, lw=0.7)
         left.axhline(0.0, color=INK, lw=0.7)
         left.set_xticks([place for place, _ in phonons.bands.ticks], [name for _, name in phonons.bands.ticks])
-        left.set(xlim=(0.0, phonons.bands.ticks[-1][0]), ylabel="frequency (THz)", title="phonons")
+        shown = [phonons, *([] if reference is None else [reference])]
+        top = max(float(part.max()) for one in shown for part in one.bands.frequencies)
+        low = min(0.0, *(1.1 * one.lowest[0] for one in shown))
+        left.set(xlim=(0.0, phonons.bands.ticks[-1][0]), ylim=(low, 1.15 * top), ylabel="frequency (THz)", title="phonons")
         left.grid(axis="x", visible=False)
         if reference is not None:
             left.legend(loc="upper right", framealpha=0.9, frameon=True, edgecolor="none")
