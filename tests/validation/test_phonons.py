@@ -11,9 +11,18 @@ from qallegro.errors import DataError
 from qallegro.validation.errors import StructureError
 from qallegro.validation.forces import KeptForces, ase_forces
 from qallegro.validation.phonon_reference import nearest_to_rest, phonons_of_frames, read_reference
-from qallegro.validation.phonons import IMAGINARY, as_atoms, check_supercell, compute_phonons, displaced_cells, supercell_for, write_phonopy
+from qallegro.validation.phonons import (
+    IMAGINARY,
+    as_atoms,
+    check_supercell,
+    compute_phonons,
+    converge,
+    displaced_cells,
+    supercell_for,
+    write_phonopy,
+)
 from qallegro.validation.relaxation import as_given
-from qallegro.validation.sections import phonon_section
+from qallegro.validation.sections import convergence_section, phonon_section
 from qallegro.validation.structures import conventional, open_structure
 from validation_systems import BOND, DISTANCE, bonds
 
@@ -104,6 +113,13 @@ def test_work_that_was_cut_off_goes_on(fcc, tmp_path):
         KeptForces(tmp_path, breaks)(cells)
     KeptForces(tmp_path, source)(cells)
     assert len(count) == 4
+
+
+def test_convergence_compares_with_the_row_before(fcc):
+    rows = converge(fcc.atoms, KeptForces(None, ase_forces(bonds())), [(2, 2, 2)], (0.004, 0.008))
+    assert [row["change"] is None for row in rows] == [True, True, False]
+    assert rows[2]["change"] < 0.02
+    assert "0.008 Å" in convergence_section(rows).rows[2].quantity
 
 
 @pytest.mark.parametrize(

@@ -79,19 +79,16 @@ def slabs(crystal: ase.Atoms, miller: tuple[int, int, int], thickness: float, va
     one = surface(crystal, miller, 1, periodic=True)
     height = float(one.get_volume() / np.linalg.norm(np.cross(one.cell[0], one.cell[1])))
     layers = int(np.ceil(thickness / height - 1e-6))
-    block = surface(crystal, miller, layers, periodic=True)
-    planes = _planes(np.mod(block.get_scaled_positions(wrap=False)[:, 2], 1.0), layers * height)
-    gaps = np.mod(0.5 * (planes + np.append(planes[1:], planes[0] + 1.0)), 1.0)
+    normal = np.linalg.solve(crystal.cell.array, miller)
+    normal /= np.linalg.norm(normal)
+    planes = _planes(np.mod(crystal.positions @ normal / height, 1.0), height)
     cuts = []
-    for gap in np.sort(gaps)[: max(len(gaps) // layers, 1)]:
-        slab = block.copy()
-        scaled = slab.get_scaled_positions(wrap=False)
-        scaled[:, 2] = np.mod(scaled[:, 2] - gap, 1.0)
-        slab.set_scaled_positions(scaled)
-        slab.set_cell([slab.cell[0], slab.cell[1], [0.0, 0.0, layers * height]])  # upright; in-plane offsets stay with the atoms
-        slab.center(vacuum=0.5 * vacuum, axis=2)
+    for gap in 0.5 * (planes + np.append(planes[1:], planes[0] + 1.0)):
+        # ASE cuts at the plane through the origin; the middle of a gap is moved there.
+        moved = crystal.copy()
+        moved.positions -= gap * height * normal
+        slab = surface(moved, miller, layers, vacuum=0.5 * vacuum)
         slab.pbc = True
-        slab.wrap()
         cuts.append(slab)
     return cuts
 
