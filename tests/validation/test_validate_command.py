@@ -64,6 +64,7 @@ def test_heat_flux_of_a_many_body_potential(validate, toy):
     assert record["warnings"] == []
 
 
+@pytest.mark.slow
 def test_report_card_has_everything_in_one_file(validate, toy):
     outcome = validate("all", toy, "--structure", "Cu", "--duration", "0.02", "-o", "out")
     assert outcome.code == 0, outcome.err

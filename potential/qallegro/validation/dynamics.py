@@ -9,7 +9,7 @@ from ase import units
 from ase.calculators.calculator import CalculationFailed, Calculator
 from ase.md.langevin import Langevin
 from ase.md.nptberendsen import NPTBerendsen
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
+from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 
 from qallegro.validation.errors import StructureError
@@ -66,7 +66,7 @@ def warm_crystal(atoms: ase.Atoms, length: float, temperature: float, seed: int)
     if not temperature > 0:
         raise StructureError(f"a temperature must be above 0 K, got {temperature:g}")
     cell = atoms * tuple(int(n) for n in np.ceil(length / heights(atoms) - 1e-6))
-    MaxwellBoltzmannDistribution(cell, temperature_K=2.0 * temperature, rng=np.random.default_rng(seed))
+    thermalize_momenta(cell, temperature_K=2.0 * temperature, rng=np.random.default_rng(seed))
     Stationary(cell)
     return cell
 
