@@ -11,7 +11,10 @@ import pytest
 from ase.build import bulk, molecule
 
 from qallegro.validation import conductivity
-from qallegro.validation.section import plain
+from qallegro.validation.references import Reference
+from qallegro.validation.report_card import report_card
+from qallegro.validation.report_pdf import report_pdf
+from qallegro.validation.section import Row, Section, plain
 
 
 def test_elastic_constants_are_shown_in_gpa_and_written(validate, toy):
@@ -80,6 +83,7 @@ def test_report_card_has_everything_in_one_file(validate, toy):
     ):
         assert f"<h2>{title}</h2>" in page
     assert page.count('src="data:image/png;base64,') >= 6 and page.count("src=") == page.count("data:image")
+    assert Path("out/report_card.pdf").read_bytes().startswith(b"%PDF-")
 
 
 @pytest.fixture
@@ -133,3 +137,12 @@ def test_missing_phono3py_is_told_before_any_work(validate, files, monkeypatch):
 
 def test_numbers_that_are_none_become_null():
     assert plain({"a": float("nan"), "b": np.array([1.0, np.inf]), "c": (1, True)}) == {"a": None, "b": [1.0, None], "c": [1, True]}
+
+
+def test_both_cards_say_the_same():
+    rows = [Row("C11", 110.0, "GPa", [Reference(100.0, "a <book>")]), Row("holes < 1 Å", float("nan"))]
+    arguments = ("Karte <Ω>", ["of γ-Fe"], [Section("elastic", "Elastic", rows, ["note"], ["watch out"])], [("md", "no time")])
+    page = report_card(*arguments)
+    for text in ("Karte &lt;Ω&gt;", "of γ-Fe", "+10.0%", "a &lt;book&gt;", "holes &lt; 1 Å", "–", "watch out", "no time"):
+        assert text in page
+    assert report_pdf(*arguments).count(b"/Type /Page\n") == 1

@@ -18,7 +18,7 @@ def validate_all(
     engine: Engine = None,
     threads: Threads = None,
 ) -> None:
-    """Everything that suits the crystal, summed up on one HTML page: the report card."""
+    """Everything that suits the crystal, summed up in a report card, as an HTML page and as a PDF."""
     from itertools import combinations_with_replacement
 
     from qallegro.cli.validate_run import Work, show
@@ -38,7 +38,9 @@ def validate_all(
         vacancies,
     )
     from qallegro.validation.report_card import report_card
+    from qallegro.validation.report_pdf import report_pdf
     from qallegro.validation.structures import cubic_lattice
+    from qallegro.whole_file import write_bytes
 
     work = Work(file, structure, "all", output, engine, threads)
     frames = None if reference is None else phonon_reference.nearest_to_rest(phonon_reference.read_reference(reference))
@@ -107,8 +109,11 @@ def validate_all(
         f"{atoms.get_chemical_formula()}, {crystal.space_group} ({crystal.space_group_number}), "
         f"{' x '.join(f'{length:.4f}' for length in atoms.cell.lengths())} Å, {crystal.energy / len(atoms):.5f} eV/atom.",
     ]
-    page = work.folder / "report_card.html"
-    write_text(page, report_card(f"Report card: {file.name} on {atoms.get_chemical_formula()}", about, done, skipped), "--output")
-    work.tell([page])
+    title = f"Report card: {file.name} on {atoms.get_chemical_formula()}"
+    page, document = work.folder / "report_card.html", work.folder / "report_card.pdf"
+    write_text(page, report_card(title, about, done, skipped), "--output")
+    content = report_pdf(title, about, done, skipped)
+    work.attempt(lambda: write_bytes(document, content))
+    work.tell([page, document])
     if not done:
         raise QAllegroError("at least one workflow must succeed for a report card, none has: see the messages above")

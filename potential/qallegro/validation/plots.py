@@ -60,8 +60,9 @@ def plot_thermal(phonons: Phonons) -> Figure:
         left.set(title="free energy", xlabel="T (K)", ylabel="kJ/mol")
         right.plot(t["temperatures"], t["heat_capacity"], color=SERIES[0], label="heat capacity, constant volume")
         right.plot(t["temperatures"], t["entropy"], color=SERIES[1], label="entropy")
-        right.set(title="per mole of primitive cells", xlabel="T (K)", ylabel="J/(K mol)")
-        right.legend()
+        low, high = right.get_ylim()
+        right.set(title="per mole of primitive cells", xlabel="T (K)", ylabel="J/(K mol)", ylim=(low, high + 0.25 * (high - low)))
+        right.legend(loc="upper left")
     return figure
 
 
@@ -105,11 +106,11 @@ def plot_stacking_fault(found: StackingFault) -> Figure:
 
 
 def plot_curves(curves: Sequence[Curve], title: str, unit: str) -> Figure:
-    """Energies against distance; the axis shows the well and the beginning of the wall."""
+    """Energies against distance; the axis shows all from the first minimum on, and the beginning of the wall."""
     with styled():
         figure = Figure(figsize=(5.2, 3.6))
         axis = figure.subplots()
-        low, high = [], []
+        shown = []
         for number, curve in enumerate(curves):
             color = SERIES[number % len(SERIES)]
             axis.plot(curve.distances, curve.energies, color=color, label=curve.name)
@@ -117,12 +118,13 @@ def plot_curves(curves: Sequence[Curve], title: str, unit: str) -> Figure:
                 axis.plot(place, np.interp(place, curve.distances, curve.energies), "o", color=color, ms=5)
             if curve.collapse is not None:
                 axis.axvspan(curve.distances[0], curve.collapse, color=color, alpha=0.12, lw=0)
-            finite = curve.energies[np.isfinite(curve.energies)]
-            tail = float(finite[-1])
-            depth = max(tail - float(finite[len(finite) // 4 :].min()), 0.5)
-            low.append(min(float(finite[len(finite) // 4 :].min()), tail) - 0.3 * depth)
-            high.append(tail + 1.5 * depth)
-        axis.set(title=title, xlabel="distance (Å)", ylabel=f"energy ({unit})", ylim=(min(low), max(high)))
+            # From the first minimum on: what lies before it is the wall.
+            first = min(curve.minima, default=np.quantile(curve.distances, 0.4))
+            shown.append(curve.energies[(curve.distances >= first) & np.isfinite(curve.energies)])
+        values = np.concatenate(shown)
+        low, high = (float(values.min()), float(values.max())) if len(values) else (-1.0, 1.0)
+        margin = max(0.2 * (high - low), 0.1)
+        axis.set(title=title, xlabel="distance (Å)", ylabel=f"energy ({unit})", ylim=(low - margin, high + margin))
         axis.legend()
     return figure
 
@@ -136,7 +138,7 @@ def plot_drift(found: Sequence[Drift]) -> Figure:
             note = f"{run.timestep:g} fs" + ("" if run.stable else ", exploded")
             axis.plot(run.times / 1e3, 1e3 * run.energies, color=SERIES[number % len(SERIES)], lw=1.1, label=note)
         axis.set(title="constant energy", xlabel="time (ps)", ylabel="change of total energy (meV/atom)")
-        axis.legend(title="time step")
+        figure.legend(title="time step", loc="outside right upper")
     return figure
 
 

@@ -4,6 +4,8 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
+from matplotlib.figure import Figure
+
 from qallegro.latency.plot_style import png
 from qallegro.validation.section import Row, Section
 
@@ -24,9 +26,18 @@ img { max-width: 100%; display: block; margin: 8px auto; } small { color: #6b728
 GOOD, FAIR = 0.05, 0.15
 
 
+#: px on the page for an inch of a figure
+PIXELS_PER_INCH = 68.0
+
+
 def number(value: float) -> str:
     """Four digits, or a dash."""
     return f"{value:.4g}" if value == value else "–"
+
+
+def grade(deviation: float) -> str:
+    """`good`, `fair` or `poor`, for a relative deviation."""
+    return "good" if abs(deviation) <= GOOD else "fair" if abs(deviation) <= FAIR else "poor"
 
 
 def report_card(title: str, about: Sequence[str], sections: Sequence[Section], skipped: Sequence[tuple[str, str]]) -> str:
@@ -55,25 +66,29 @@ def report_card(title: str, about: Sequence[str], sections: Sequence[Section], s
 
 
 def _card(part: Section, sources: list[str]) -> str:
-    head = '<tr><th></th><th class="n">potential</th><th>unit</th><th class="n">reference</th><th class="n">deviation</th></tr>'
-    rows = "".join(_row(row, sources) for row in part.rows)
+    referenced = any(row.references for row in part.rows)
+    head = '<tr><th></th><th class="n">potential</th><th>unit</th>'
+    head += '<th class="n">reference</th><th class="n">deviation</th></tr>' if referenced else "</tr>"
+    rows = "".join(_row(row, sources, referenced) for row in part.rows)
     warnings = "".join(f'<div class="warning">{escape(text)}</div>' for text in part.warnings)
     notes = "".join(f"<p><small>{escape(text)}</small></p>" for text in part.notes)
-    pictures = "".join(
-        f'<img alt="{escape(name)}" src="data:image/png;base64,{base64.b64encode(png(figure)).decode()}">'
-        for name, figure in part.figures.items()
-    )
+    pictures = "".join(_picture(name, figure) for name, figure in part.figures.items())
     return f"<section>\n<h2>{escape(part.title)}</h2>\n{warnings}<table>{head}{rows}</table>\n{notes}{pictures}</section>"
 
 
-def _row(row: Row, sources: list[str]) -> str:
+def _picture(name: str, figure: Figure) -> str:
+    width = figure.get_size_inches()[0] * PIXELS_PER_INCH
+    content = base64.b64encode(png(figure)).decode()
+    return f'<img alt="{escape(name)}" style="width: {width:.0f}px" src="data:image/png;base64,{content}">'
+
+
+def _row(row: Row, sources: list[str], referenced: bool) -> str:
+    start = f'<tr><td>{escape(row.quantity)}</td><td class="n">{number(row.value)}</td><td>{escape(row.unit)}</td>'
+    if not referenced:
+        return f"{start}</tr>\n"
     shown = ", ".join(f"{number(reference.value)}<sup>{sources.index(reference.source) + 1}</sup>" for reference in row.references)
     deviation = row.deviation
     cell = ""
     if deviation is not None:
-        kind = "good" if abs(deviation) <= GOOD else "fair" if abs(deviation) <= FAIR else "poor"
-        cell = f'<span class="{kind}">{deviation:+.1%}</span>'
-    return (
-        f'<tr><td>{escape(row.quantity)}</td><td class="n">{number(row.value)}</td><td>{escape(row.unit)}</td><td class="n">{shown}</td>'
-        f'<td class="n">{cell}</td></tr>\n'
-    )
+        cell = f'<span class="{grade(deviation)}">{deviation:+.1%}</span>'
+    return f'{start}<td class="n">{shown}</td><td class="n">{cell}</td></tr>\n'
