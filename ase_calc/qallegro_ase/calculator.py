@@ -3,7 +3,7 @@
 import copy
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ase
@@ -11,6 +11,7 @@ import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from qallegro_ase.committee import CommitteePotential
 from qallegro_ase.engines import open_potential
 from qallegro_ase.errors import EvaluationError, NoStressError, SetupError
 from qallegro_ase.latency import LEVELS, STAGE_SAMPLING, CalculatorLatency
@@ -29,7 +30,9 @@ class QAllegroCalculator(Calculator):
     of each edge at either end, over the volume of the cell; as for every many-body potential, that is one choice among several.
 
     Args:
-        model: an exported file, or a checkpoint `model.pth`, which needs the package qallegro.
+        model: an exported file, or a checkpoint `model.pth`, which needs the package qallegro. Several are a committee: results are means,
+            and `results` has `forces_committee_deviation` (n_atoms,), sqrt(mean over members of |F - <F>|^2) in eV/Å, the largest of
+            these, `max_forces_committee_deviation`, and `energy_committee_deviation`, the standard deviation of the energies in eV.
         engine: None for the fastest that runs the file; "torchscript" or "aoti" for exported files, "eager" for a checkpoint.
         device: None for CUDA where there is one, else the CPU; "cpu", "cuda", "cuda:N".
         skin: Å that the neighbor list reaches beyond the cutoff, so that it lasts until an atom has moved half of it; 0 for no reuse.
@@ -48,7 +51,7 @@ class QAllegroCalculator(Calculator):
 
     def __init__(
         self,
-        model: str | os.PathLike,
+        model: str | os.PathLike | Sequence[str | os.PathLike],
         engine: str | None = None,
         device: str | None = None,
         skin: float = 1.0,
@@ -137,6 +140,11 @@ class QAllegroCalculator(Calculator):
             self.results["stress"] = full_3x3_to_voigt_6_stress(-output["virial"] / volume)
         if per_atom:
             self.results["stresses"] = full_3x3_to_voigt_6_stress(-output["per_atom_virial"] / volume)
+        if "force_deviations" in output:
+            deviations = output["force_deviations"]
+            self.results["forces_committee_deviation"] = deviations
+            self.results["max_forces_committee_deviation"] = float(deviations.max(initial=0.0))
+            self.results["energy_committee_deviation"] = output["energy_deviation"]
         if self._latency.level != "off":
             self._latency.take(self._verlet, len(atoms), start)
 
@@ -162,8 +170,11 @@ class QAllegroCalculator(Calculator):
     def _open(self) -> Any:
         p = self.parameters
         if self._potential is None:
-            self._potential = open_potential(p.model, p.engine, p.device, p.threads, 0 if p.latency == "off" else STAGE_SAMPLING)
-            self._latency = CalculatorLatency(p.latency, p.model, self._potential)
+            sampling = 0 if p.latency == "off" else STAGE_SAMPLING
+            models = [p.model] if isinstance(p.model, str) else p.model
+            options = (p.engine, p.device, p.threads, sampling)
+            self._potential = open_potential(models[0], *options) if len(models) == 1 else CommitteePotential(models, *options)
+            self._latency = CalculatorLatency(p.latency, " ".join(models), self._potential)
         if self._verlet is None:
             record = self._potential.record
             self._species = SpeciesTable(record["atom_types"], p.species)
@@ -180,10 +191,7 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
             raise SetupError(f"options of QAllegroCalculator are {', '.join(known)}, got {name!r}")
     checked = dict(options)
     if "model" in options:
-        try:
-            checked["model"] = os.path.abspath(os.path.expanduser(os.fspath(options["model"])))
-        except TypeError:
-            raise SetupError(f"`model` must be the path of a file, it is {options['model']!r}") from None
+        checked["model"] = _checked_model(options["model"])
     for name in ("engine", "device"):
         if not isinstance(options.get(name), str | None):
             raise SetupError(f"`{name}` must be a name or None, it is {options[name]!r}")
@@ -196,6 +204,17 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
     if options.get("latency", "off") not in LEVELS:
         raise SetupError(f"`latency` must be one of {', '.join(LEVELS)}, it is {options['latency']!r}")
     return checked
+
+
+def _checked_model(model: Any) -> str | tuple[str, ...]:
+    several = isinstance(model, Sequence) and not isinstance(model, str | bytes)
+    try:
+        paths = tuple(os.path.abspath(os.path.expanduser(os.fspath(one))) for one in (model if several else [model]))
+    except TypeError:
+        paths = ()
+    if not paths:
+        raise SetupError(f"`model` must be the path of a file, it is {model!r}; a committee takes a list of paths")
+    return paths if several and len(paths) > 1 else paths[0]
 
 
 def _refuse_coincident(atoms: ase.Atoms, pair_list: PairList) -> None:
