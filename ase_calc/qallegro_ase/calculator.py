@@ -11,6 +11,7 @@ import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from qallegro_ase import guard as geometry_guard
 from qallegro_ase.committee import CommitteePotential
 from qallegro_ase.engines import open_potential
 from qallegro_ase.errors import EvaluationError, NoStressError, SetupError
@@ -39,10 +40,13 @@ class QAllegroCalculator(Calculator):
         species: symbol in the structure -> species of the model, where the two are not called the same.
         threads: CPU threads of this calculator; None for OMP_NUM_THREADS, else 1. torch's own settings are not touched.
         latency: "summary" measures where the time of every evaluation goes, see `latency`; "off" does not.
+        guard: "warn" or "error" compares distances and numbers of neighbors with those of the training set, tells of what it has not seen,
+            and adds `distance_below_training` (n_atoms,), Å, and `neighbors_outside_training` (n_atoms,) to `results`.
 
     Raises:
         SetupError: a wrong file or option.
         StructureError: on evaluation, for unknown species, a geometry that is not finite, atoms on top of one another, a missing cell.
+        ExtrapolationError: on evaluation, for what the training set has not seen, with `guard="error"`.
         EvaluationError: on evaluation, if the engine fails or the model returns no finite number.
     """
 
@@ -58,10 +62,13 @@ class QAllegroCalculator(Calculator):
         species: Mapping[str, str] | None = None,
         threads: int | None = None,
         latency: str = "summary",
+        guard: str = "off",
     ) -> None:
-        self._potential = self._species = self._verlet = self._cell = self._latency = None
+        self._potential = self._species = self._verlet = self._cell = self._latency = self._guard = None
         self._volume = 0.0
-        super().__init__(model=model, engine=engine, device=device, skin=skin, species=species, threads=threads, latency=latency)
+        super().__init__(
+            model=model, engine=engine, device=device, skin=skin, species=species, threads=threads, latency=latency, guard=guard
+        )
         self._open()
 
     def set(self, **changes: Any) -> dict[str, Any]:
@@ -73,7 +80,7 @@ class QAllegroCalculator(Calculator):
         changed = super().set(**_checked(changes))
         if changed:
             self.reset()
-            self._verlet = self._species = None
+            self._verlet = self._species = self._guard = None
             if changed.keys() - {"skin", "species"}:
                 self._potential = self._latency = None
         return changed
@@ -121,6 +128,7 @@ class QAllegroCalculator(Calculator):
         types = self._species.types(atoms.numbers)
         pair_list = self._verlet.update(atoms)
         per_atom = "stresses" in properties and volume > 0.0
+        told = self._guard.check(atoms.positions, atoms.cell.array, types, pair_list) if self._guard is not None else {}
         try:
             output = potential.evaluate_pairs(
                 np.ascontiguousarray(atoms.positions),
@@ -134,6 +142,7 @@ class QAllegroCalculator(Calculator):
         except RuntimeError as error:  # of the runtime, and of the eager model
             _refuse_coincident(atoms, pair_list)
             raise EvaluationError(str(error)) from error
+        self.results.update(told)
         energy, energies, forces = output["energy"], output["per_atom_energy"], output["forces"]
         self.results.update(energy=energy, free_energy=energy, energies=energies, forces=forces)
         if volume > 0.0:
@@ -157,7 +166,7 @@ class QAllegroCalculator(Calculator):
 
     def __getstate__(self) -> dict[str, Any]:
         # The engine and the library of the neighbor list live outside of Python: a copy opens its own at its first use.
-        return self.__dict__ | {"_potential": None, "_species": None, "_verlet": None, "_latency": None}
+        return self.__dict__ | {"_potential": None, "_species": None, "_verlet": None, "_latency": None, "_guard": None}
 
     def _checked_volume(self, atoms: ase.Atoms) -> float:
         """Å^3, 0 where the cell spans none. The checks of a cell are made once for each."""
@@ -180,12 +189,13 @@ class QAllegroCalculator(Calculator):
             self._species = SpeciesTable(record["atom_types"], p.species)
             self._verlet = VerletList(float(record["r_max"]), float(p.skin), p.threads)
             self._latency.new_list()
+            self._guard = None if p.guard == "off" else geometry_guard.GeometryGuard(record, p.guard)
         return self._potential
 
 
 def _checked(options: dict[str, Any]) -> dict[str, Any]:
     """The options with an absolute path, so that a calculator works after a change of folder and in another process."""
-    known = ("model", "engine", "device", "skin", "species", "threads", "latency")
+    known = ("model", "engine", "device", "skin", "species", "threads", "latency", "guard")
     for name in options:
         if name not in known:
             raise SetupError(f"options of QAllegroCalculator are {', '.join(known)}, got {name!r}")
@@ -203,6 +213,8 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
         raise SetupError(f"`threads` must be a whole number of 1 or more, or None for OMP_NUM_THREADS, it is {threads!r}")
     if options.get("latency", "off") not in LEVELS:
         raise SetupError(f"`latency` must be one of {', '.join(LEVELS)}, it is {options['latency']!r}")
+    if options.get("guard", "off") not in geometry_guard.LEVELS:
+        raise SetupError(f"`guard` must be one of {', '.join(geometry_guard.LEVELS)}, it is {options['guard']!r}")
     return checked
 
 
