@@ -17,6 +17,7 @@ VERBS = {
     "import": ("import_", "import_model"),
     "demo": ("demo", "demo"),
     "plan": ("plan", "plan"),
+    "select": ("select", "select"),
 }
 
 #: the same for `qallegro quantum VERB`
