@@ -61,6 +61,11 @@ VALIDATE_VERBS = {
     "all": ("validate_all", "validate_all"),
 }
 
+#: the same for `qallegro data VERB`
+DATA_VERBS = {
+    "compress": ("data_compress", "compress"),
+}
+
 app = typer.Typer(
     name="qallegro",
     help="Train, evaluate and export Allegro interatomic potentials.",
@@ -94,6 +99,9 @@ app.add_typer(models, name="models")
 validate = typer.Typer(help="Physics of an exported file: phonons, elasticity, defects, dynamics, a report card.", no_args_is_help=True)
 app.add_typer(validate, name="validate")
 
+data = typer.Typer(help="Sets of structures: compression.", no_args_is_help=True)
+app.add_typer(data, name="data")
+
 # Verb modules import typer alone; torch and the rest start inside the verbs.
 _GROUPS = (
     (app, VERBS),
@@ -102,6 +110,7 @@ _GROUPS = (
     (bench, BENCH_VERBS),
     (models, MODELS_VERBS),
     (validate, VALIDATE_VERBS),
+    (data, DATA_VERBS),
 )
 for _program, _verbs in _GROUPS:
     for _verb, (_module, _function) in _verbs.items():

@@ -69,7 +69,7 @@ def select(
     picked = []
     for number, (k, distance) in enumerate(zip(chosen.indices, chosen.distances, strict=True), 1):
         path, index = places[k]
-        table.add_row(str(number), str(path), str(index), str(len(frames[k])), "–" if np.isinf(distance) else f"{distance:.3g}")
+        table.add_row(str(number), path.name, str(index), str(len(frames[k])), "–" if np.isinf(distance) else f"{distance:.3g}")
         atoms = frames[k].copy()
         atoms.calc = frames[k].calc
         atoms.info |= {"selected_from": f"{path.name}@{index}"}
