@@ -66,7 +66,7 @@ double PairLatency::grown(int which, double &seen) const {
   return gained;
 }
 
-void PairLatency::ends(const qallegro::Potential &potential, std::int64_t edges) {
+void PairLatency::ends(const qallegro::Committee &potential, std::int64_t edges) {
   const double now = wall();
   const qallegro::Timings timings = potential.timings();
   const double neighbor_seconds = grown(Timer::NEIGH, neighbor_seen_), communication_seconds = grown(Timer::COMM, communication_seen_);
@@ -179,7 +179,7 @@ qallegro::RunLatency PairLatency::merged() const {
   return run;
 }
 
-void PairLatency::finish(const qallegro::Potential &potential) {
+void PairLatency::finish(const qallegro::Committee &potential) {
   if (!options_.measured) return;
   ++runs_;
   const qallegro::RunLatency latency = merged();

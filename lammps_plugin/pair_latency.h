@@ -7,6 +7,7 @@
 
 #include "pointers.h"
 
+#include "qallegro/committee.hpp"
 #include "qallegro/latency_files.hpp"
 #include "qallegro/latency_report.hpp"
 
@@ -31,10 +32,10 @@ class PairLatency : protected Pointers {
   /// Around `Pair::compute`: its beginning, the end of the collection of edges, its end.
   void begins();
   void has_edges();
-  void ends(const qallegro::Potential &potential, std::int64_t edges);
+  void ends(const qallegro::Committee &potential, std::int64_t edges);
 
   /// At the end of a run: the table, the report, and everything forgotten. Every rank must call it.
-  void finish(const qallegro::Potential &potential);
+  void finish(const qallegro::Committee &potential);
 
   /// Of the last step, s, the mean over ranks. Every rank must call it.
   qallegro::PhaseTimes last_phases() const;

@@ -22,8 +22,8 @@ namespace {
 constexpr std::array<int, 6> kSymmetric = {0, 4, 8, 1, 2, 5};           // xx yy zz xy xz yz
 constexpr std::array<int, 9> kFull = {0, 4, 8, 1, 2, 5, 3, 6, 7};       // xx yy zz xy xz yz yx zx zy
 
-double *zeroed(std::vector<double> &buffer, std::size_t size) {
-  buffer.assign(size, 0.0);
+double *sized(std::vector<double> &buffer, std::size_t size) {
+  buffer.resize(size);
   return buffer.data();
 }
 
@@ -39,6 +39,8 @@ PairQAllegro::PairQAllegro(LAMMPS *lmp) : Pair(lmp) {
   // The virial is summed over edges, which costs nothing extra and gives the per-atom tensors the same way.
   no_virial_fdotr_compute = 1;
   centroidstressflag = CENTROID_AVAIL;
+  // One member of a committee at a time: under hybrid styles LAMMPS sizes its buffers before it knows how many there are.
+  comm_reverse = 3;
   nextra = 1;
   pvector = &n_edges_;
 }
@@ -62,10 +64,10 @@ void PairQAllegro::compute(int eflag, int vflag) {
     latency_->has_edges();
     n_edges_ = static_cast<double>(edges_.n_edges());
     const auto n = static_cast<std::size_t>(edges.n_atoms);
-    results.forces = zeroed(forces_, 3 * n);
-    if (eflag_atom) results.per_atom_energy = zeroed(per_atom_energy_, n);
-    if (vflag_atom) results.per_atom_virial = zeroed(per_atom_virial_, 9 * n);
-    if (cvflag_atom) results.per_atom_virial_centroid = zeroed(per_atom_virial_centroid_, 9 * n);
+    results.forces = sized(forces_, 3 * n);
+    if (eflag_atom) results.per_atom_energy = sized(per_atom_energy_, n);
+    if (vflag_atom) results.per_atom_virial = sized(per_atom_virial_, 9 * n);
+    if (cvflag_atom) results.per_atom_virial_centroid = sized(per_atom_virial_centroid_, 9 * n);
     potential_->evaluate(edges, results);
   } catch (const qallegro::Error &reason) {
     failure = reason.what() + lammps_ids(reason);
@@ -77,6 +79,8 @@ void PairQAllegro::compute(int eflag, int vflag) {
     error->one(FLERR, "pair_style qallegro: step " + std::to_string(update->ntimestep) + ", rank " + std::to_string(comm->me) +
                           ": " + failure);
   add_results(results);
+  evaluated_step_ = update->ntimestep;
+  deviations_known_ = false;
   latency_->ends(*potential_, static_cast<std::int64_t>(n_edges_));
 }
 
@@ -115,7 +119,7 @@ void PairQAllegro::init_style() {
   if (record_.atom_types.empty()) {
     std::string names;
     for (const std::string &name : names_) names += " " + name;
-    choose_model(path_, names_, "; the restart file names it, give `pair_coeff * * FILE" + names + "` after read_restart if it has moved");
+    choose_models(paths_, names_, "; the restart file names it, give `pair_coeff * * FILE" + names + "` after read_restart if it has moved");
   }
   check_neighbor_settings();
   energy_unit_ = 1.0;

@@ -1,7 +1,7 @@
 // LAMMPS pair style `qallegro`: Allegro potentials from an exported qallegro file.
 //
 //   pair_style qallegro [engine NAME] [device NAME] [threads N] [latency off|summary|trace] [latency warn X] [latency FILE]
-//   pair_coeff * * FILE NAME...        one chemical symbol or NULL for each LAMMPS type
+//   pair_coeff * * FILE... NAME...     one file, or several for a committee; one chemical symbol or NULL for each LAMMPS type
 #pragma once
 
 #include <memory>
@@ -12,7 +12,7 @@
 
 #include "lammps_edges.h"
 #include "pair_latency.h"
-#include "qallegro/potential.hpp"
+#include "qallegro/committee.hpp"
 
 namespace LAMMPS_NS {
 
@@ -33,6 +33,20 @@ class PairQAllegro : public Pair {
   const PairLatency *latency() const { return latency_.get(); }
   bool measures_latency() const { return latency_options_.measured; }
 
+  /// Members of the committee; 1 for a single file, 0 before pair_coeff.
+  std::size_t members() const { return paths_.size(); }
+  /// Chemical symbol or NULL of each LAMMPS type, from type 1 on.
+  const std::vector<std::string> &names() const { return names_; }
+  /// One eV in LAMMPS's unit of energy.
+  double energy_unit() const { return energy_unit_; }
+  /// How far the forces of the committee lie apart, of each local atom, eV/Å. Of the last forces that were computed; every rank must call it.
+  const std::vector<double> &force_deviations();
+  /// The step that these belong to, -1 before the first one.
+  bigint evaluated_step() const { return evaluated_step_; }
+
+  int pack_reverse_comm(int n, int first, double *buffer) override;
+  void unpack_reverse_comm(int n, int *list, double *buffer) override;
+
   void write_restart(FILE *fp) override;
   void read_restart(FILE *fp) override;
   void write_restart_settings(FILE *fp) override;
@@ -44,8 +58,8 @@ class PairQAllegro : public Pair {
 
  private:
   void allocate();
-  /// `hint` is added to the text if the file cannot be read.
-  void choose_model(const std::string &path, const std::vector<std::string> &names, const std::string &hint = "");
+  /// `hint` is added to the text if a file cannot be read.
+  void choose_models(const std::vector<std::string> &paths, const std::vector<std::string> &names, const std::string &hint = "");
   void map_types();
   void start_engine();
   void read_latency(const std::string &value, int narg, char **arg, int &i);
@@ -58,15 +72,19 @@ class PairQAllegro : public Pair {
   void fail_together(const std::string &reason) const;
 
   qallegro::Options options_;
-  std::string path_;                ///< of the exported file, absolute
+  std::vector<std::string> paths_;  ///< of the exported files, absolute
   std::vector<std::string> names_;  ///< by LAMMPS type, from 0
-  qallegro::Record record_;
-  std::unique_ptr<qallegro::Potential> potential_;
+  qallegro::Record record_;         ///< of all files together
+  std::unique_ptr<qallegro::Committee> potential_;
   qallegro::LammpsEdges edges_;
   LatencyOptions latency_options_;
   std::unique_ptr<PairLatency> latency_;
   double energy_unit_ = 1.0;        ///< one eV in LAMMPS's unit of energy
   double n_edges_ = 0.0;            ///< of this rank; `compute pair` sums it over ranks
+  bigint evaluated_step_ = -1;
+  bool deviations_known_ = false;
+  std::size_t sent_member_ = 0;     ///< whose forces are on their way to the owners of ghosts
+  std::vector<double> deviations_;
   std::vector<double> forces_, per_atom_energy_, per_atom_virial_, per_atom_virial_centroid_;
 };
 

@@ -1,5 +1,7 @@
-// What PairQAllegro leaves in restart files: its keywords, the path of the model and the names of the types. Under hybrid styles
+// What PairQAllegro leaves in restart files: its keywords, the paths of the files and the names of the types. Under hybrid styles
 // LAMMPS stores keywords alone, and pair_coeff must be given again.
+#include <sstream>
+
 #include "atom.h"
 #include "comm.h"
 
@@ -24,7 +26,10 @@ void PairQAllegro::read_restart_settings(FILE *fp) {
 
 void PairQAllegro::write_restart(FILE *fp) {
   write_restart_settings(fp);
-  write_text(fp, path_);
+  // With a line for each, so that one file is stored as it always was.
+  std::string paths;
+  for (const std::string &path : paths_) paths += (paths.empty() ? "" : "\n") + path;
+  write_text(fp, paths);
   for (const std::string &name : names_) write_text(fp, name);
 }
 
@@ -32,7 +37,9 @@ void PairQAllegro::read_restart(FILE *fp) {
   read_restart_settings(fp);
   allocate();
   const RestartReader reader{fp, world, comm->me, error};
-  path_ = reader.text();
+  paths_.clear();
+  std::istringstream lines(reader.text());
+  for (std::string path; std::getline(lines, path);) paths_.push_back(path);
   names_.clear();
   for (int t = 1; t <= atom->ntypes; ++t) names_.push_back(reader.text());
   // The file is opened when the run starts: until then pair_coeff may name another place.

@@ -1,4 +1,5 @@
 // The half of PairQAllegro that reads commands, checks them against the system and starts the engine.
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -93,25 +94,34 @@ void PairQAllegro::coeff(int narg, char **arg) {
   if (narg < 3 || std::string(arg[0]) != "*" || std::string(arg[1]) != "*")
     error->all(FLERR, "pair_coeff of qallegro needs `* *` (all types at once) and a model file, received `" +
                           joined(std::vector<std::string>(arg, arg + narg)) + "`; " + usage);
-  const std::string given = arg[2];
-  const std::vector<std::string> names(arg + 3, arg + narg);
+  // The names are the last words; what stands before them are files, or names too many.
+  const int n_files = std::max(1, narg - 2 - atom->ntypes);
+  std::vector<std::string> paths;
+  bool too_many = false;
+  for (int i = 2; i < 2 + n_files; ++i) {
+    // LAMMPS's own search: the folder of the run, then those of LAMMPS_POTENTIALS.
+    const std::string found = utils::get_potential_file_path(arg[i]);
+    if (found.empty() && i > 2 && std::string(arg[i]).find_first_of("./") == std::string::npos) {
+      too_many = true;
+      break;
+    }
+    fail_together(found.empty() ? "model file `" + std::string(arg[i]) + "` must exist and be readable, nothing found in the working folder " +
+                                      "or in LAMMPS_POTENTIALS; check the path in pair_coeff"
+                                : std::string());
+    paths.push_back(std::filesystem::absolute(found).string());
+  }
+  const std::vector<std::string> names(arg + 2 + (too_many ? 1 : n_files), arg + narg);
   if (static_cast<int>(names.size()) != atom->ntypes)
     error->all(FLERR, "pair_coeff of qallegro needs one name for each of the " + std::to_string(atom->ntypes) +
                           " LAMMPS types, received " + std::to_string(names.size()) + " (" + joined(names) + "); " + usage);
-
-  // LAMMPS's own search: the folder of the run, then those of LAMMPS_POTENTIALS.
-  const std::string found = utils::get_potential_file_path(given);
-  fail_together(found.empty() ? "model file `" + given + "` must exist and be readable, nothing found in the working folder or in " +
-                                    "LAMMPS_POTENTIALS; check the path in pair_coeff"
-                              : std::string());
-  choose_model(std::filesystem::absolute(found).string(), names);
+  choose_models(paths, names);
 }
 
-void PairQAllegro::choose_model(const std::string &path, const std::vector<std::string> &names, const std::string &hint) {
+void PairQAllegro::choose_models(const std::vector<std::string> &paths, const std::vector<std::string> &names, const std::string &hint) {
   qallegro::Record record;
   std::string failure;
   try {
-    record = qallegro::read_record(path);
+    record = qallegro::joint_record(paths);
   } catch (const std::exception &reason) {
     failure = reason.what() + hint;
   }
@@ -129,11 +139,11 @@ void PairQAllegro::choose_model(const std::string &path, const std::vector<std::
       if (record.atom_types[m] == name) map.model_type[t] = m;
     if (map.model_type[t] == qallegro::TypeMap::kLeftOut)
       error->all(FLERR, "pair_coeff of qallegro: each name must be a species of the model or NULL, received `" + name +
-                            "` for type " + std::to_string(t) + "; the model `" + path + "` knows " + joined(record.atom_types));
+                            "` for type " + std::to_string(t) + "; the model `" + paths.front() + "` knows " + joined(record.atom_types));
     any = true;
   }
   if (!any)
-    error->all(FLERR, "pair_coeff of qallegro: at least one type must belong to the model, received only NULL; the model `" + path +
+    error->all(FLERR, "pair_coeff of qallegro: at least one type must belong to the model, received only NULL; the model `" + paths.front() +
                           "` knows " + joined(record.atom_types));
 
   // On its own the style also owns the pairs of types left out (at no interaction); under hybrid these belong to other styles.
@@ -142,7 +152,7 @@ void PairQAllegro::choose_model(const std::string &path, const std::vector<std::
     for (int j = i; j <= atom->ntypes; ++j)
       setflag[i][j] = alone || (map.model_type[i] >= 0 && map.model_type[j] >= 0) ? 1 : 0;
 
-  path_ = path;
+  paths_ = paths;
   names_ = names;
   record_ = std::move(record);
   edges_.set_types(std::move(map));
@@ -212,7 +222,7 @@ void PairQAllegro::start_engine() {
   std::string failure;
   try {
     latency_ = std::make_unique<PairLatency>(lmp, latency_options_);
-    potential_ = std::make_unique<qallegro::Potential>(path_, options_);
+    potential_ = std::make_unique<qallegro::Committee>(paths_, options_);
   } catch (const std::exception &reason) {
     failure = reason.what();
   }
@@ -220,7 +230,7 @@ void PairQAllegro::start_engine() {
   if (comm->me != 0) return;
   std::string species;
   for (const std::string &symbol : record_.atom_types) species += " " + symbol;
-  utils::logmesg(lmp, "pair_style qallegro: " + path_ + "\n  " + potential_->description() + "\n  r_max " +
+  utils::logmesg(lmp, "pair_style qallegro: " + joined(paths_) + "\n  " + potential_->description() + "\n  r_max " +
                           short_number(record_.r_max) + " Angstrom, species" + species + "\n");
 }
 

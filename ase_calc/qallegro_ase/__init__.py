@@ -11,6 +11,8 @@ _SUBJECTS = {
     "StructureError": "errors",
     "EvaluationError": "errors",
     "NoStressError": "errors",
+    "ExtrapolationError": "errors",
+    "ExtrapolationWarning": "errors",
     "LatencyWarning": "latency",
 }
 

@@ -3,7 +3,7 @@
 import copy
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ase
@@ -11,6 +11,8 @@ import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from qallegro_ase import guard as geometry_guard
+from qallegro_ase.committee import CommitteePotential
 from qallegro_ase.engines import open_potential
 from qallegro_ase.errors import EvaluationError, NoStressError, SetupError
 from qallegro_ase.latency import LEVELS, STAGE_SAMPLING, CalculatorLatency
@@ -29,17 +31,22 @@ class QAllegroCalculator(Calculator):
     of each edge at either end, over the volume of the cell; as for every many-body potential, that is one choice among several.
 
     Args:
-        model: an exported file, or a checkpoint `model.pth`, which needs the package qallegro.
+        model: an exported file, or a checkpoint `model.pth`, which needs the package qallegro. Several are a committee: results are means,
+            and `results` has `forces_committee_deviation` (n_atoms,), sqrt(mean over members of |F - <F>|^2) in eV/Å, the largest of
+            these, `max_forces_committee_deviation`, and `energy_committee_deviation`, the standard deviation of the energies in eV.
         engine: None for the fastest that runs the file; "torchscript" or "aoti" for exported files, "eager" for a checkpoint.
         device: None for CUDA where there is one, else the CPU; "cpu", "cuda", "cuda:N".
         skin: Å that the neighbor list reaches beyond the cutoff, so that it lasts until an atom has moved half of it; 0 for no reuse.
         species: symbol in the structure -> species of the model, where the two are not called the same.
         threads: CPU threads of this calculator; None for OMP_NUM_THREADS, else 1. torch's own settings are not touched.
         latency: "summary" measures where the time of every evaluation goes, see `latency`; "off" does not.
+        guard: "warn" or "error" compares distances and numbers of neighbors with those of the training set, tells of what it has not seen,
+            and adds `distance_below_training` (n_atoms,), Å, and `neighbors_outside_training` (n_atoms,) to `results`.
 
     Raises:
         SetupError: a wrong file or option.
         StructureError: on evaluation, for unknown species, a geometry that is not finite, atoms on top of one another, a missing cell.
+        ExtrapolationError: on evaluation, for what the training set has not seen, with `guard="error"`.
         EvaluationError: on evaluation, if the engine fails or the model returns no finite number.
     """
 
@@ -48,17 +55,20 @@ class QAllegroCalculator(Calculator):
 
     def __init__(
         self,
-        model: str | os.PathLike,
+        model: str | os.PathLike | Sequence[str | os.PathLike],
         engine: str | None = None,
         device: str | None = None,
         skin: float = 1.0,
         species: Mapping[str, str] | None = None,
         threads: int | None = None,
         latency: str = "summary",
+        guard: str = "off",
     ) -> None:
-        self._potential = self._species = self._verlet = self._cell = self._latency = None
+        self._potential = self._species = self._verlet = self._cell = self._latency = self._guard = None
         self._volume = 0.0
-        super().__init__(model=model, engine=engine, device=device, skin=skin, species=species, threads=threads, latency=latency)
+        super().__init__(
+            model=model, engine=engine, device=device, skin=skin, species=species, threads=threads, latency=latency, guard=guard
+        )
         self._open()
 
     def set(self, **changes: Any) -> dict[str, Any]:
@@ -70,7 +80,7 @@ class QAllegroCalculator(Calculator):
         changed = super().set(**_checked(changes))
         if changed:
             self.reset()
-            self._verlet = self._species = None
+            self._verlet = self._species = self._guard = None
             if changed.keys() - {"skin", "species"}:
                 self._potential = self._latency = None
         return changed
@@ -118,6 +128,7 @@ class QAllegroCalculator(Calculator):
         types = self._species.types(atoms.numbers)
         pair_list = self._verlet.update(atoms)
         per_atom = "stresses" in properties and volume > 0.0
+        told = self._guard.check(atoms.positions, atoms.cell.array, types, pair_list) if self._guard is not None else {}
         try:
             output = potential.evaluate_pairs(
                 np.ascontiguousarray(atoms.positions),
@@ -131,12 +142,18 @@ class QAllegroCalculator(Calculator):
         except RuntimeError as error:  # of the runtime, and of the eager model
             _refuse_coincident(atoms, pair_list)
             raise EvaluationError(str(error)) from error
+        self.results.update(told)
         energy, energies, forces = output["energy"], output["per_atom_energy"], output["forces"]
         self.results.update(energy=energy, free_energy=energy, energies=energies, forces=forces)
         if volume > 0.0:
             self.results["stress"] = full_3x3_to_voigt_6_stress(-output["virial"] / volume)
         if per_atom:
             self.results["stresses"] = full_3x3_to_voigt_6_stress(-output["per_atom_virial"] / volume)
+        if "force_deviations" in output:
+            deviations = output["force_deviations"]
+            self.results["forces_committee_deviation"] = deviations
+            self.results["max_forces_committee_deviation"] = float(deviations.max(initial=0.0))
+            self.results["energy_committee_deviation"] = output["energy_deviation"]
         if self._latency.level != "off":
             self._latency.take(self._verlet, len(atoms), start)
 
@@ -149,7 +166,7 @@ class QAllegroCalculator(Calculator):
 
     def __getstate__(self) -> dict[str, Any]:
         # The engine and the library of the neighbor list live outside of Python: a copy opens its own at its first use.
-        return self.__dict__ | {"_potential": None, "_species": None, "_verlet": None, "_latency": None}
+        return self.__dict__ | {"_potential": None, "_species": None, "_verlet": None, "_latency": None, "_guard": None}
 
     def _checked_volume(self, atoms: ase.Atoms) -> float:
         """Å^3, 0 where the cell spans none. The checks of a cell are made once for each."""
@@ -162,28 +179,29 @@ class QAllegroCalculator(Calculator):
     def _open(self) -> Any:
         p = self.parameters
         if self._potential is None:
-            self._potential = open_potential(p.model, p.engine, p.device, p.threads, 0 if p.latency == "off" else STAGE_SAMPLING)
-            self._latency = CalculatorLatency(p.latency, p.model, self._potential)
+            sampling = 0 if p.latency == "off" else STAGE_SAMPLING
+            models = [p.model] if isinstance(p.model, str) else p.model
+            options = (p.engine, p.device, p.threads, sampling)
+            self._potential = open_potential(models[0], *options) if len(models) == 1 else CommitteePotential(models, *options)
+            self._latency = CalculatorLatency(p.latency, " ".join(models), self._potential)
         if self._verlet is None:
             record = self._potential.record
             self._species = SpeciesTable(record["atom_types"], p.species)
             self._verlet = VerletList(float(record["r_max"]), float(p.skin), p.threads)
             self._latency.new_list()
+            self._guard = None if p.guard == "off" else geometry_guard.GeometryGuard(record, p.guard)
         return self._potential
 
 
 def _checked(options: dict[str, Any]) -> dict[str, Any]:
     """The options with an absolute path, so that a calculator works after a change of folder and in another process."""
-    known = ("model", "engine", "device", "skin", "species", "threads", "latency")
+    known = ("model", "engine", "device", "skin", "species", "threads", "latency", "guard")
     for name in options:
         if name not in known:
             raise SetupError(f"options of QAllegroCalculator are {', '.join(known)}, got {name!r}")
     checked = dict(options)
     if "model" in options:
-        try:
-            checked["model"] = os.path.abspath(os.path.expanduser(os.fspath(options["model"])))
-        except TypeError:
-            raise SetupError(f"`model` must be the path of a file, it is {options['model']!r}") from None
+        checked["model"] = _checked_model(options["model"])
     for name in ("engine", "device"):
         if not isinstance(options.get(name), str | None):
             raise SetupError(f"`{name}` must be a name or None, it is {options[name]!r}")
@@ -195,7 +213,20 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
         raise SetupError(f"`threads` must be a whole number of 1 or more, or None for OMP_NUM_THREADS, it is {threads!r}")
     if options.get("latency", "off") not in LEVELS:
         raise SetupError(f"`latency` must be one of {', '.join(LEVELS)}, it is {options['latency']!r}")
+    if options.get("guard", "off") not in geometry_guard.LEVELS:
+        raise SetupError(f"`guard` must be one of {', '.join(geometry_guard.LEVELS)}, it is {options['guard']!r}")
     return checked
+
+
+def _checked_model(model: Any) -> str | tuple[str, ...]:
+    several = isinstance(model, Sequence) and not isinstance(model, str | bytes)
+    try:
+        paths = tuple(os.path.abspath(os.path.expanduser(os.fspath(one))) for one in (model if several else [model]))
+    except TypeError:
+        paths = ()
+    if not paths:
+        raise SetupError(f"`model` must be the path of a file, it is {model!r}; a committee takes a list of paths")
+    return paths if several and len(paths) > 1 else paths[0]
 
 
 def _refuse_coincident(atoms: ase.Atoms, pair_list: PairList) -> None:

@@ -17,3 +17,11 @@ class EvaluationError(CalculationFailed):
 
 class NoStressError(PropertyNotImplementedError):
     """A stress was asked for a structure without a volume."""
+
+
+class ExtrapolationError(CalculationFailed):
+    """The structure lies outside of what the model was trained on."""
+
+
+class ExtrapolationWarning(UserWarning):
+    """The structure lies outside of what the model was trained on."""

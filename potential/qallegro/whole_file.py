@@ -25,3 +25,9 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file."""
     with whole_file(path) as temporary:
         temporary.write_text(text)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a binary file."""
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)

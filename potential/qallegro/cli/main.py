@@ -17,6 +17,7 @@ VERBS = {
     "import": ("import_", "import_model"),
     "demo": ("demo", "demo"),
     "plan": ("plan", "plan"),
+    "select": ("select", "select"),
 }
 
 #: the same for `qallegro quantum VERB`
@@ -50,6 +51,28 @@ TUNE_VERBS = {
     "front": ("tune", "front"),
     "pick": ("tune", "pick"),
     "report": ("tune", "report"),
+}
+
+#: the same for `qallegro validate VERB`
+VALIDATE_VERBS = {
+    "phonon": ("validate", "phonon"),
+    "elastic": ("validate", "elastic"),
+    "eos": ("validate", "eos"),
+    "qha": ("validate", "qha"),
+    "thermal-conductivity": ("validate", "thermal_conductivity"),
+    "surface": ("validate_defects", "surface"),
+    "vacancy": ("validate_defects", "vacancy"),
+    "stacking-fault": ("validate_defects", "stacking_fault"),
+    "cold-curve": ("validate_defects", "cold_curve"),
+    "dimer": ("validate_defects", "dimer"),
+    "md": ("validate_dynamics", "md"),
+    "heat-flux": ("validate_dynamics", "heat_flux"),
+    "all": ("validate_all", "validate_all"),
+}
+
+#: the same for `qallegro data VERB`
+DATA_VERBS = {
+    "compress": ("data_compress", "compress"),
 }
 
 app = typer.Typer(
@@ -87,6 +110,12 @@ tune = typer.Typer(
 )
 app.add_typer(tune, name="tune")
 
+validate = typer.Typer(help="Physics of an exported file: phonons, elasticity, defects, dynamics, a report card.", no_args_is_help=True)
+app.add_typer(validate, name="validate")
+
+data = typer.Typer(help="Sets of structures: compression.", no_args_is_help=True)
+app.add_typer(data, name="data")
+
 # Verb modules import typer alone; torch and the rest start inside the verbs.
 _GROUPS = (
     (app, VERBS),
@@ -95,6 +124,8 @@ _GROUPS = (
     (bench, BENCH_VERBS),
     (models, MODELS_VERBS),
     (tune, TUNE_VERBS),
+    (validate, VALIDATE_VERBS),
+    (data, DATA_VERBS),
 )
 for _program, _verbs in _GROUPS:
     for _verb, (_module, _function) in _verbs.items():

@@ -37,6 +37,9 @@ def train(
         str | None, typer.Option("--preset", help="quick or accurate: model and schedule, below what the configuration says")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on from the run's last checkpoint")] = False,
+    members: Annotated[
+        int | None, typer.Option(help="train a committee of so many models, with other seeds, in FOLDER/member_0 and so on")
+    ] = None,
     print_config: Annotated[bool, typer.Option("--print-config", help="print the configuration and stop")] = False,
     keys: Annotated[
         bool, typer.Option("--keys", callback=_keys, is_eager=True, help="list every key of the configuration and stop")
@@ -70,10 +73,16 @@ def train(
     console = Console()
     show_warnings()
     # Reading a configuration is quick, torch and Lightning are not: errors in it come first.
+    from qallegro.training.committee import train_committee
     from qallegro.training.run import train as train_run
 
     name = Path(files[0]).stem if from_yaml else Path(files[0]).name.partition(".")[0]
-    train_run(checked, run or Path("runs") / name, resume, console)
+    folder = run or Path("runs") / name
+    if members is None:
+        train_run(checked, folder, resume, console)
+    else:
+        train_committee(checked, folder, members, resume, console)
+        console.print(f"to run it: qallegro export {folder}, then all files in one `pair_coeff` or QAllegroCalculator", highlight=False)
 
 
 def _sorted(words: list[str]) -> tuple[list[str], list[str]]:

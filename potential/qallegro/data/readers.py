@@ -45,7 +45,7 @@ def read_frames(source: Source | str | Path, root: str | Path = ".", keys: Keys 
         labels = Labels(keys, units)
         # A slice that ends within the file spares reading the rest; one that counts from the end does not.
         stop = wanted.stop if (wanted.stop or 0) > 0 and (wanted.step or 1) > 0 and (wanted.start or 0) >= 0 else None
-        frames = [labels.frame(atoms, str(path), index) for index, atoms in enumerate(islice(_atoms(path), stop))]
+        frames = [labels.frame(atoms, str(path), index) for index, atoms in enumerate(islice(atoms_of(path), stop))]
         labels.check_found(str(path))
     frames = frames[wanted]
     if not frames:
@@ -53,7 +53,7 @@ def read_frames(source: Source | str | Path, root: str | Path = ".", keys: Keys 
     return frames
 
 
-def _atoms(path: Path) -> Iterator[ase.Atoms]:
+def atoms_of(path: Path) -> Iterator[ase.Atoms]:
     """Frames as ASE sees them. A compressed file is unpacked first: ASE seeks back and forth in it, at quadratic cost."""
     count = 0
     try:

@@ -7,6 +7,7 @@ import numpy as np
 
 from qallegro.data.frame import Frame
 from qallegro.data.neighbors import NeighborTable
+from qallegro.data.pair_ranges import pair_ranges
 from qallegro.data.references import composition
 
 
@@ -19,6 +20,8 @@ class Statistics(NamedTuple):
     avg_num_neighbors_per_type: dict[str, float]
     max_num_neighbors: int
     min_distance: float | None  #: Å; None without any neighbors
+    shortest_distances: dict[str, dict[str, float | None]]  #: see `PairRanges`
+    neighbor_counts: dict[str, dict[str, list[int]]]  #: see `PairRanges`
     energy_per_atom_range: tuple[float, float]
     reference_energies: dict[str, float]
     energy_residual_rms: float  #: rms of (E - sum of references) / N
@@ -60,6 +63,7 @@ def compute_statistics(
     labelled = ~np.isnan(forces[:, 0])
     stress = np.array([f.stress for f in frames if f.has("stress")])
     rms = np.sqrt(np.mean(forces[labelled] ** 2)) if labelled.any() else None
+    ranges = pair_ranges([type_of[f.numbers] for f in frames], tables, atom_types)
     return Statistics(
         frames=len(frames),
         atoms={s: int(np.count_nonzero(types == t)) for t, s in enumerate(atom_types)},
@@ -67,6 +71,8 @@ def compute_statistics(
         avg_num_neighbors_per_type=_per_type(counts.astype(np.float64), types, atom_types, overall),
         max_num_neighbors=int(counts.max()),
         min_distance=float(min_distance) if np.isfinite(min_distance) else None,
+        shortest_distances=ranges.shortest_distances,
+        neighbor_counts=ranges.neighbor_counts,
         energy_per_atom_range=(float((energies / n_atoms).min()), float((energies / n_atoms).max())),
         reference_energies=dict(reference_energies),
         energy_residual_rms=float(np.sqrt(np.mean((residual / n_atoms) ** 2))),

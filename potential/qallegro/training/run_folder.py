@@ -1,6 +1,7 @@
 """The folder of a run: its files, whether it is free, and whether a run can go on in it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -113,3 +114,18 @@ def step_of(checkpoint: Path | None) -> int:
         raise ConfigError(
             f"a run to resume must have a whole checkpoint, `{checkpoint}` is none: {str(error).splitlines()[0]}; start a new run with -o"
         ) from error
+
+
+def member_folder(folder: str | Path, member: int) -> Path:
+    """Where a member of a committee is trained."""
+    return Path(folder) / f"member_{member}"
+
+
+def member_models(folder: str | Path) -> list[Path]:
+    """The checkpoints `model.pth` of the members in a folder, in order; empty if it holds none."""
+    found = [
+        (int(match[1]), path)
+        for path in Path(folder).glob("member_*/model.pth")
+        if (match := re.fullmatch(r"member_(\d+)", path.parent.name))
+    ]
+    return [path for _, path in sorted(found)]

@@ -1,0 +1,24 @@
+// The pair style whose committee a compute or a fix asks.
+#pragma once
+
+#include <string>
+
+#include "error.h"
+#include "force.h"
+
+#include "pair_qallegro.h"
+
+namespace LAMMPS_NS {
+
+/// Ends the run on all ranks unless there is one pair style qallegro with several files. `asker` is for the message.
+inline PairQAllegro &committee_of(const Force &force, Error &error, const std::string &asker) {
+  auto *pair = dynamic_cast<PairQAllegro *>(const_cast<Force &>(force).pair_match("qallegro", 1));
+  if (!pair)
+    error.all(FLERR, asker + " needs one pair style qallegro, which the input does not have, or has several of; write `pair_style qallegro`");
+  if (pair->members() < 2)
+    error.all(FLERR, asker + " needs a committee of two or more files, pair_coeff names " + std::to_string(pair->members()) +
+                         "; write `pair_coeff * * A.pth B.pth` and the names of the types");
+  return *pair;
+}
+
+}  // namespace LAMMPS_NS
