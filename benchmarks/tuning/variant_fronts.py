@@ -75,7 +75,7 @@ def main() -> None:
     for label, record in records.items():
         best = min(model["objectives"]["force_mae"] for model in record["models"])
         print(
-            f"{label}: {len(record['models'])} models on the front, least force MAE {best:.4g} meV/Å, hypervolume {record['hypervolume']:.3f}"
+            f"{label}: {len(record['models'])} models, least force MAE {best:.4g} meV/Å, hypervolume {record['hypervolume']:.3f}"
         )
 
 
