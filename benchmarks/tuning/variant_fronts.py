@@ -5,6 +5,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 from qallegro.tuning.config import TuningConfig
 from qallegro.tuning.front import front_record, results
@@ -28,6 +29,12 @@ def starting_points(config: TuningConfig, seed: int, n: int) -> list[dict]:
         {name: halton_value(seed, number, k, variable.distribution()) for k, (name, variable) in enumerate(config.space.items())}
         for number in range(n)
     ]
+
+
+def _without_places(record: dict[str, Any]) -> dict[str, Any]:
+    """A front to be kept elsewhere than its models."""
+    here = ("model", "exported", "host")
+    return {**record, "models": [{key: value for key, value in model.items() if key not in here} for model in record["models"]]}
 
 
 def _arguments() -> argparse.Namespace:
@@ -59,6 +66,8 @@ def main() -> None:
             first = starting_points(load_tuning(path, words), seed, args.start)
             run_study(load_tuning(path, [*words, f"warm_start={json.dumps(first)}"]), folders[variant][seed], 1, Console())
     records, found = {}, {}
+    words = ["FOLDER" if word == args.root else word for word in sys.argv[1:]]
+    command = shlex.join(["python", "benchmarks/tuning/variant_fronts.py", *words])
     for variant, places in folders.items():
         for seed, place in enumerate(places):
             if not (place / "study.json").is_file():
@@ -67,16 +76,15 @@ def main() -> None:
             done = results(opened.config, opened.study.get_trials(deepcopy=False))
             if done.trials:
                 label = variant if args.seeds == 1 else f"{variant}, seed {seed}"
-                found[label], records[label] = done, front_record(opened, shlex.join(["python", *sys.argv]))
+                found[label], records[label] = done, _without_places(front_record(opened, command))
     if not found:
         raise SystemExit("no trial is finished yet")
     args.output.with_suffix(".json").write_text(json.dumps(records, indent=1) + "\n")
     plot_trade_off(found, args.output.with_suffix(".png"))
     for label, record in records.items():
         best = min(model["objectives"]["force_mae"] for model in record["models"])
-        print(
-            f"{label}: {len(record['models'])} models, least force MAE {best:.4g} meV/Å, hypervolume {record['hypervolume']:.3f}"
-        )
+        count = f"{len(record['models'])} of {record['trials']['trained_to_the_end']} models on the front"
+        print(f"{label}: {count}, least force MAE {best:.4g} meV/Å")
 
 
 if __name__ == "__main__":
