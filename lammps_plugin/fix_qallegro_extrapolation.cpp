@@ -63,7 +63,7 @@ FixQAllegroExtrapolation::FixQAllegroExtrapolation(LAMMPS *lmp, int narg, char *
   nevery = every_;
   scalar_flag = vector_flag = 1;
   size_vector = static_cast<int>(results_.size());
-  global_freq = every_;
+  global_freq = 1;  // what was found last is there at any step
   extscalar = extvector = 0;
   dynamic_group_allow = 1;
 }

@@ -5,7 +5,7 @@
 // Every N steps, with the largest deviation of the group (compute qallegro/deviation): above X of `warn` a warning, above that of `dump` the
 // structure is appended to FILE, at most one in M steps; above that of `stop` the run ends after this step, above that of `error` LAMMPS ends.
 //
-// Scalar: the largest deviation. Vector: largest, mean and least deviation, id of the atom of the largest, structures written.
+// Of the last check, at any step. Scalar: the largest deviation. Vector: largest, mean and least deviation, id of the atom of the largest, structures written.
 #pragma once
 
 #include <array>

@@ -143,7 +143,10 @@ void *PairQAllegro::extract(const char *name, int &dim) {
 }
 
 double PairQAllegro::memory_usage() {
-  const std::size_t n = forces_.capacity() + per_atom_energy_.capacity() + per_atom_virial_.capacity() +
+  std::size_t members = 0;
+  if (potential_)
+    for (const std::vector<double> &forces : potential_->member_forces()) members += forces.capacity();
+  const std::size_t n = members + forces_.capacity() + per_atom_energy_.capacity() + per_atom_virial_.capacity() +
                         per_atom_virial_centroid_.capacity();
   return Pair::memory_usage() + edges_.memory_usage() + static_cast<double>(n * sizeof(double));
 }

@@ -175,6 +175,19 @@ def test_restart_and_hybrid_keep_the_committee(folder, tmp_path):
         assert other["PotEng"] == pytest.approx(first["PotEng"], abs=1e-9) and other["c_dev"] == pytest.approx(first["c_dev"], abs=ROUNDING)
 
 
+def test_minimize_and_rerun_are_watched_and_thermo_may_look_at_any_step(folder, tmp_path):
+    """Every third step is checked, and the first; a rerun with the threshold 0 keeps every frame."""
+    files = [str(folder / f"m{k}.pth") for k in range(2)]
+    script = system_lines(SYSTEMS["alloy"](), str(folder / "alloy.data")) + pair_lines(*files)
+    script += "fix guard all qallegro/extrapolation 3 dump 0 minimize.xyz\nthermo_style custom step f_guard\nthermo 1\n"
+    script += "min_modify dmax 0.01\nminimize 0 0 7 1000\nunfix guard\nthermo_style one\nvelocity all create 300 1\nfix move all nve\n"
+    script += "dump out all custom 1 run.dump id type x y z\nrun 4\nundump out\n"
+    script += "fix guard all qallegro/extrapolation 3 dump 0 rerun.xyz\nrerun run.dump dump x y z box yes\n"
+    run_well(script, tmp_path, ranks=2)
+    steps = {name: [frame.info["step"] for frame in ase.io.read(tmp_path / f"{name}.xyz", ":")] for name in ("minimize", "rerun")}
+    assert steps == {"minimize": [0, 3, 6], "rerun": [7, 8, 9, 10, 11]}
+
+
 TWO = "pair_coeff * * m0.pth m1.pth Cu Li\n"
 MISTAKES = {
     "one file": ("pair_coeff * * m0.pth Cu Li\ncompute dev all qallegro/deviation\nrun 0\n", "two or more files, pair_coeff names 1"),

@@ -141,14 +141,14 @@ def from_forces(phonopy: Phonopy, repeats: Sequence[int], displacement: float, t
     phonopy.symmetrize_force_constants()
     bands, points = _bands(phonopy)
     phonopy.run_mesh(MESH_LENGTH)
-    mesh = phonopy.get_mesh_dict()
-    lowest = float(mesh["frequencies"].min())
-    where = mesh["qpoints"][int(mesh["frequencies"].min(axis=1).argmin())]
+    mesh = phonopy.mesh
+    lowest = float(mesh.frequencies.min())
+    where = mesh.qpoints[int(mesh.frequencies.min(axis=1).argmin())]
     on_path = min(float(part.min()) for part in bands.frequencies)
     if on_path < lowest:
         lowest, where = on_path, _wave_vector(phonopy, on_path)
     phonopy.run_total_dos()
-    dos = phonopy.get_total_dos_dict()
+    dos = phonopy.total_dos
     temperatures = np.arange(0.0, 1001.0, 10.0) if temperatures is None else temperatures
     phonopy.run_thermal_properties(temperatures=temperatures, cutoff_frequency=THERMAL_CUTOFF)
     return Phonons(
@@ -158,7 +158,7 @@ def from_forces(phonopy: Phonopy, repeats: Sequence[int], displacement: float, t
         len(phonopy.displacements),
         bands,
         points,
-        (np.array(dos["frequency_points"]), np.array(dos["total_dos"])),
+        (np.array(dos.frequency_points), np.array(dos.dos)),
         {name: np.array(values) for name, values in phonopy.get_thermal_properties_dict().items()},
         (lowest, np.array(where)),
         acoustic_sum,
@@ -168,11 +168,11 @@ def from_forces(phonopy: Phonopy, repeats: Sequence[int], displacement: float, t
 def _bands(phonopy: Phonopy) -> tuple[Bands, dict[str, np.ndarray]]:
     paths, labels, connections = get_band_qpoints_by_seekpath(phonopy.primitive, POINTS)
     phonopy.run_band_structure(paths, path_connections=connections, labels=labels)
-    found = phonopy.get_band_structure_dict()
+    found = phonopy.band_structure
     ticks: list[tuple[float, str]] = []
     points: dict[str, np.ndarray] = {}
     rest = [_plain(label) for label in labels]
-    for number, (distances, frequencies) in enumerate(zip(found["distances"], found["frequencies"], strict=True)):
+    for number, (distances, frequencies) in enumerate(zip(found.distances, found.frequencies, strict=True)):
         first = rest.pop(0)
         last = rest[0]
         if not connections[number]:
@@ -184,12 +184,12 @@ def _bands(phonopy: Phonopy) -> tuple[Bands, dict[str, np.ndarray]]:
         ticks.append((float(distances[-1]), last))
         points.setdefault(first, np.array(frequencies[0]))
         points.setdefault(last, np.array(frequencies[-1]))
-    return Bands([np.array(d) for d in found["distances"]], [np.array(f) for f in found["frequencies"]], ticks), points
+    return Bands([np.array(d) for d in found.distances], [np.array(f) for f in found.frequencies], ticks), points
 
 
 def _wave_vector(phonopy: Phonopy, frequency: float) -> np.ndarray:
-    found = phonopy.get_band_structure_dict()
-    for qpoints, frequencies in zip(found["qpoints"], found["frequencies"], strict=True):
+    found = phonopy.band_structure
+    for qpoints, frequencies in zip(found.qpoints, found.frequencies, strict=True):
         if frequencies.min() <= frequency:
             return np.array(qpoints[int(frequencies.min(axis=1).argmin())])
     raise AssertionError("the lowest frequency lies on the path")
