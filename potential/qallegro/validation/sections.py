@@ -207,6 +207,8 @@ def dynamics_section(drifts: Sequence[Drift], baths: Sequence[Bath], motion: Mot
         rows.append(Row("mean square displacement, end", float(motion.displacement[1][-1]), "Å²"))
         figures["motion"] = plot_motion(motion, baths)
     notes = ["Drift: slope of a straight line through the total energy; of a slow drift a run sees no less than its fluctuation."]
+    if motion is not None and motion.diffusion <= 0.0:
+        notes.append("A diffusion coefficient of 0 or less: within this run atoms swing about their places and do not diffuse.")
     data = {"drift": list(drifts), "baths": list(baths)}
     if motion is not None:
         data["motion"] = {name: value for name, value in motion._asdict().items() if name != "trajectory"}
