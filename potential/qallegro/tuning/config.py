@@ -23,7 +23,7 @@ OPTION_OF = {
 class Sampler(Strict):
     """What proposes the next trial."""
 
-    name: SamplerName = Field("gp", description="gp: Gaussian processes and expected hypervolume; the others see docs/samplers.md")
+    name: SamplerName = Field("samo-cobra", description="what each does, and how they compare: docs/samplers.md")
     startup_trials: int | None = Field(None, ge=1, description="gp, tpe, samo-cobra: trials before it has a model; its own if not given")
     population: int | None = Field(None, ge=2, description="nsga2: size of a generation; 50 if not given")
     infill: Literal["hypervolume", "s_metric"] | None = Field(None, description="samo-cobra: what a proposal maximizes")
