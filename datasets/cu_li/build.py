@@ -34,9 +34,9 @@ def rounded(atoms: Atoms) -> Atoms:
 
 
 def structure_id(atoms: Atoms) -> str:
-    """Twelve hexadecimal digits of the SHA-256 of elements, cell and positions as written."""
+    """`cl`, so that no reader takes it for a number, and 12 digits of the SHA-256 of elements, cell and positions as written."""
     numbers = [f"{x:.{DECIMALS}f}" for x in (*atoms.cell.array.ravel(), *atoms.positions.ravel())]
-    return hashlib.sha256(" ".join([*atoms.get_chemical_symbols(), *numbers]).encode()).hexdigest()[:12]
+    return "cl" + hashlib.sha256(" ".join([*atoms.get_chemical_symbols(), *numbers]).encode()).hexdigest()[:12]
 
 
 def own_splits(members: list[Member]) -> dict[str, str]:

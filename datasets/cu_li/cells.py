@@ -1,4 +1,4 @@
-"""Cells to start from: crystals of copper, lithium and both, slabs, interfaces and disordered packings. No randomness but what is passed in."""
+"""Cells to start from: crystals of copper, lithium and both, slabs, interfaces and disordered packings."""
 
 import numpy as np
 from ase import Atoms
