@@ -23,8 +23,8 @@ from dft import write_json
 
 #: eV/Å an atom; what plane waves on a grid leave of the forces' sum
 LARGEST_FORCE_SUM = 0.02
-#: eV/Å³, stress against the derivative of energies over volume
-LARGEST_STRESS_ERROR = 0.004
+#: eV/Å³, stress against the derivative of energies over volume, errors of its interpolation included
+LARGEST_STRESS_ERROR = 0.01
 
 
 def labelled(frames: list[Atoms], folder: Path, partial: bool) -> tuple[list[Atoms], dict]:

@@ -16,13 +16,13 @@ from ase import Atoms
 from ase.build import bulk
 from dft import Settings, calculate, write_json
 
-#: one quantity at a time is varied about these
-BASE = Settings(cutoff=450.0, k_density=3.5, smearing=0.1)
+#: those of the data set; one quantity at a time is varied
+BASE = Settings()
 #: The value that the others are compared with comes first, then those of use, then the rest.
 SCANS = {
-    "cutoff": [650.0, 450.0, 400.0, 500.0],
-    "k_density": [5.5, 3.5, 3.0, 4.0, 2.5],
-    "smearing": [0.05, 0.1, 0.2],
+    "cutoff": [650.0, 500.0, 450.0, 400.0],
+    "k_density": [5.5, 4.0, 3.5, 3.0, 2.5],
+    "smearing": [0.05, 0.2, 0.1],
 }
 UNITS = {"cutoff": "eV", "k_density": "Å", "smearing": "eV"}
 #: meV/atom of energy differences, meV/Å of forces, meV/Å³ of stress

@@ -17,9 +17,9 @@ VACUUM = 6.0
 class Settings(NamedTuple):
     """What decides the numbers. The k-point grid is centred on Gamma; across a vacuum there is one point."""
 
-    cutoff: float = 450.0  #: eV, plane waves
-    k_density: float = 3.5  #: Å, points per reciprocal length: the spacing is 1 / k_density in 1/Å (2 pi included)
-    smearing: float = 0.1  #: eV, Fermi-Dirac
+    cutoff: float = 500.0  #: eV, plane waves
+    k_density: float = 4.0  #: Å, points per reciprocal length: the spacing is 1 / k_density in 1/Å (2 pi included)
+    smearing: float = 0.2  #: eV, Fermi-Dirac
     xc: str = "PBE"
     energy_convergence: float = 1e-5  #: eV per valence electron
     density_convergence: float = 1e-5  #: electrons per valence electron
