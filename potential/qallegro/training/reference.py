@@ -46,7 +46,7 @@ def _keys(model: type[BaseModel], prefix: str, instance: BaseModel | None = None
             choices = [value for value in _choices(field.annotation) if value is not None]
             choices = [] if choices == [default] and get_origin(field.annotation) is Literal else choices
             listed = ("one of " if len(choices) > 1 else "or ") + ", ".join(f"`{c}`" for c in choices) if choices else ""
-            shown = "must be given" if default is PydanticUndefined else _shown(default)
+            shown = "must be given" if default is PydanticUndefined else as_printed(default)
             yield Key(key, shown, "; ".join(part for part in (listed, meaning) if part))
         for section in sections:
             yield from _keys(section, f"{key}.", default if isinstance(default, section) else None)
@@ -61,7 +61,8 @@ def _choices(annotation: Any) -> Iterator[Any]:
             yield from _choices(inner)
 
 
-def _shown(default: Any) -> str:
+def as_printed(default: Any) -> str:
+    """A default as the tables of keys print it."""
     if default is None:
         return "none"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from qallegro.training.reference import Key
+from qallegro.training.reference import Key, as_printed
 from qallegro.tuning.config import TuningConfig
 from qallegro.tuning.presets import names
 from qallegro.tuning.variables import CategoricalVariable, FloatVariable, IntVariable
@@ -44,7 +44,7 @@ def _keys(model: type[BaseModel], prefix: str) -> Iterator[Key]:
             f"{'one' if get_origin(field.annotation) is not list else 'some'} of {', '.join(f'`{c}`' for c in choices)}" if choices else ""
         )
         meaning = "; ".join(part for part in (listed, field.description or "") if part)
-        yield Key(f"{prefix}{name}", "must be given" if default is PydanticUndefined else _shown(default), meaning)
+        yield Key(f"{prefix}{name}", "must be given" if default is PydanticUndefined else as_printed(default), meaning)
 
 
 def _choices(annotation: Any) -> Iterator[Any]:
@@ -53,9 +53,3 @@ def _choices(annotation: Any) -> Iterator[Any]:
     elif get_origin(annotation) is not dict:
         for inner in get_args(annotation):
             yield from _choices(inner)
-
-
-def _shown(default: Any) -> str:
-    if default is None:
-        return "none"
-    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
