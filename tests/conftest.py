@@ -1,8 +1,11 @@
 """What all tests share."""
 
 import os
+import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -33,3 +36,30 @@ def _one_thread():
     import torch
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+
+
+class Outcome(NamedTuple):
+    """What a user sees of one command."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def qallegro(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Callable[..., Outcome]:
+    """The program in the test's own process: `qallegro(*words)`; an exception that is no error of ours comes through."""
+    from qallegro.cli.main import main
+
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["qallegro", *map(str, words)])
+        try:
+            main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code or 0
+        return Outcome(code, *capsys.readouterr())
+
+    return run

@@ -1,14 +1,11 @@
 """`qallegro quantum analyze` as a user sees it."""
 
 import json
-import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import torch
 
-from qallegro.cli.main import main
 from qallegro.errors import ConfigError, ModelError
 from qallegro.model.build import build_potential
 from qallegro.model.checkpoint import save_model
@@ -21,26 +18,10 @@ TINY = "num_qubits: 2\nnum_features: 2\nobservables: Z\n"
 PAPER = Path(__file__).parents[2] / "configs" / "circuits" / "paper.yaml"
 
 
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*words: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["qallegro", "quantum", "analyze", *map(str, words)])
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        return Outcome(code, *capsys.readouterr())
-
-    return call
+def run(qallegro):
+    """`qallegro quantum analyze *words`."""
+    return lambda *words: qallegro("quantum", "analyze", *words)
 
 
 @pytest.fixture

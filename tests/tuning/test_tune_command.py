@@ -2,13 +2,10 @@
 
 import json
 import math
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from qallegro.cli.main import main
 from qallegro.export.record import read_record
 from qallegro.model.checkpoint import load_model
 from qallegro.tuning import trial_process
@@ -16,23 +13,6 @@ from qallegro.tuning.space import middle, training_content
 from qallegro.tuning.study import reference_request
 from reference_frames import write_config
 from tuning.fake_trials import tuning_config, tuning_content
-
-
-@pytest.fixture
-def qallegro(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Callable[..., tuple[int, str, str]]:
-    """Exit code, standard output and standard error of a command."""
-    monkeypatch.setenv("COLUMNS", "160")
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["qallegro", *map(str, words)])
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def test_a_study_from_its_start_to_a_chosen_model(child, qallegro, tmp_path: Path) -> None:

@@ -1,25 +1,11 @@
 """`qallegro data compress`, on a set whose redundancy is known."""
 
-import sys
-
 import ase.io
 import numpy as np
 import pytest
 from ase.build import bulk
 
-from qallegro.cli.main import main
 from qallegro.uncertainty import compression
-
-
-def run(monkeypatch, capsys, *words):
-    monkeypatch.setattr(sys, "argv", ["qallegro", "data", "compress", *map(str, words)])
-    monkeypatch.setenv("COLUMNS", "200")
-    try:
-        main()
-        code = 0
-    except SystemExit as stop:
-        code = stop.code or 0
-    return code, capsys.readouterr()
 
 
 @pytest.fixture
@@ -35,13 +21,13 @@ def frames(tmp_path, monkeypatch):
     return crystals
 
 
-def test_copies_go_and_what_is_unlike_stays(frames, monkeypatch, capsys):
+def test_copies_go_and_what_is_unlike_stays(frames, qallegro):
     pytest.importorskip("quests", reason="needs the package quests")
-    code, shown = run(monkeypatch, capsys, "set.xyz", "-o", "small.xyz", "--fraction", "0.27", "--outliers", "2")
-    assert code == 0, shown.err
+    code, out, err = qallegro("data", "compress", "set.xyz", "-o", "small.xyz", "--fraction", "0.27", "--outliers", "2")
+    assert code == 0, err
     kept = [atoms.info["number"] for atoms in ase.io.read("small.xyz", ":")]
     assert len(kept) == 3 and {4, 7} < set(kept)
-    assert "100.0% of all environments are covered" in shown.out
+    assert "100.0% of all environments are covered" in out
     found = compression.compress_structures(frames, 3)
     assert set(np.argsort(found.novelty)[-2:]) == {4, 7} and found.covered == 1.0
     assert (
@@ -50,10 +36,10 @@ def test_copies_go_and_what_is_unlike_stays(frames, monkeypatch, capsys):
     )
 
 
-def test_a_missing_package_is_told(frames, monkeypatch, capsys):
+def test_a_missing_package_is_told(frames, monkeypatch, qallegro):
     monkeypatch.setattr(compression, "find_spec", lambda name: None)
-    code, shown = run(monkeypatch, capsys, "set.xyz", "-o", "small.xyz")
-    assert code == 1 and "pip install qallegro[compress]" in shown.err
+    code, _, err = qallegro("data", "compress", "set.xyz", "-o", "small.xyz")
+    assert code == 1 and "pip install qallegro[compress]" in err
 
 
 @pytest.mark.parametrize(
@@ -66,8 +52,8 @@ def test_a_missing_package_is_told(frames, monkeypatch, capsys):
         ("both.xyz -o small.xyz", "must be of one element, it has Cu, Li"),
     ],
 )
-def test_mistakes_get_one_message(frames, monkeypatch, capsys, words, message):
+def test_mistakes_get_one_message(frames, monkeypatch, qallegro, words, message):
     monkeypatch.setattr(compression, "find_spec", lambda name: True)
     ase.io.write("both.xyz", [bulk("Cu"), bulk("Li")])
-    code, shown = run(monkeypatch, capsys, *words.split())
-    assert code == 1 and message in shown.err and shown.err.startswith("qallegro: error: ")
+    code, _, err = qallegro("data", "compress", *words.split())
+    assert code == 1 and message in err and err.startswith("qallegro: error: ")

@@ -1,7 +1,5 @@
 """Latent features, farthest-point selection, and `qallegro select` from the outside."""
 
-import sys
-
 import ase.io
 import numpy as np
 import pytest
@@ -10,7 +8,6 @@ from ase.build import bulk
 
 from lammps_systems import alloy, cluster
 from native_files import random_potential
-from qallegro.cli.main import main
 from qallegro.model.checkpoint import save_model
 from qallegro.uncertainty.environments import EnvironmentSpace
 from qallegro.uncertainty.farthest import farthest_structures
@@ -81,17 +78,6 @@ def test_species_do_not_cover_one_another(model):
     assert copper.shape == lithium.shape and not (copper * lithium).any()
 
 
-def run(monkeypatch, capsys, *words):
-    monkeypatch.setattr(sys, "argv", ["qallegro", *map(str, words)])
-    monkeypatch.setenv("COLUMNS", "200")
-    try:
-        main()
-        code = 0
-    except SystemExit as stop:
-        code = stop.code or 0
-    return code, capsys.readouterr()
-
-
 @pytest.fixture
 def frames(tmp_path, monkeypatch):
     """Rattled crystals, one of them compressed, in two files."""
@@ -107,12 +93,12 @@ def frames(tmp_path, monkeypatch):
     ase.io.write("dump.xyz", crystals[2:])
 
 
-def test_select_takes_what_is_new(model, frames, monkeypatch, capsys):
-    code, shown = run(monkeypatch, capsys, "select", "dump.xyz", "--model", model, "--known", "known.xyz", "-n", "2", "-o", "next.xyz")
-    assert code == 0, shown.err
+def test_select_takes_what_is_new(model, frames, qallegro):
+    code, _, err = qallegro("select", "dump.xyz", "--model", model, "--known", "known.xyz", "-n", "2", "-o", "next.xyz")
+    assert code == 0, err
     chosen = ase.io.read("next.xyz", ":")
     assert len(chosen) == 2 and chosen[0].info["step"] == 5 and chosen[0].info["selected_from"] == "dump.xyz@3"
-    code, shown = run(monkeypatch, capsys, "select", "dump.xyz", "--model", model, "--above", "0.65", "-o", "hot.xyz")
+    code, _, err = qallegro("select", "dump.xyz", "--model", model, "--above", "0.65", "-o", "hot.xyz")
     assert code == 0 and [atoms.info["step"] for atoms in ase.io.read("hot.xyz", ":")] == [7]
 
 
@@ -127,9 +113,9 @@ def test_select_takes_what_is_new(model, frames, monkeypatch, capsys):
         ("silicon.xyz", "a structure has Si"),
     ],
 )
-def test_mistakes_get_one_message(model, frames, monkeypatch, capsys, words, message):
+def test_mistakes_get_one_message(model, frames, qallegro, words, message):
     ase.io.write("silicon.xyz", bulk("Si"))
     words = words.split()
     output = [] if "-o" in words else ["-o", "x.xyz"]
-    code, shown = run(monkeypatch, capsys, "select", *words, "--model", model, *output)
-    assert code == 1 and message in shown.err and shown.err.startswith("qallegro: error: ")
+    code, _, err = qallegro("select", *words, "--model", model, *output)
+    assert code == 1 and message in err and err.startswith("qallegro: error: ")
