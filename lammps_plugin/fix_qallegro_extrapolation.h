@@ -1,11 +1,12 @@
-// LAMMPS fix style `qallegro/extrapolation`: what to do where the members of a committee disagree about forces.
+// LAMMPS fix style `qallegro/extrapolation`: what to do with structures unlike those of the training set.
 //
-//   fix ID group qallegro/extrapolation N [warn X] [dump X FILE] [gap M] [stop X] [error X]
+//   fix ID group qallegro/extrapolation N [score NAME] [warn X] [dump X FILE] [gap M] [stop X] [error X]
 //
-// Every N steps, with the largest deviation of the group (compute qallegro/deviation): above X of `warn` a warning, above that of `dump` the
-// structure is appended to FILE, at most one in M steps; above that of `stop` the run ends after this step, above that of `error` LAMMPS ends.
+// Every N steps, with the largest score of the group (extrapolation_score.h; the deviation of a committee unless another is named): above X of
+// `warn` a warning, above that of `dump` the structure is appended to FILE, at most one in M steps; above that of `stop` the run ends after this
+// step, above that of `error` LAMMPS ends.
 //
-// Of the last check, at any step. Scalar: the largest deviation. Vector: largest, mean and least deviation, id of the atom of the largest, structures written.
+// Of the last check, at any step. Scalar: the largest score. Vector: largest, mean and least score, id of the atom of the largest, structures written.
 #pragma once
 
 #include <array>
@@ -16,6 +17,7 @@
 #include "fix.h"
 
 #include "extended_xyz.h"
+#include "extrapolation_score.h"
 
 namespace LAMMPS_NS {
 
@@ -35,17 +37,19 @@ class FixQAllegroExtrapolation : public Fix {
 
  private:
   struct Worst {
-    double deviation;  ///< LAMMPS's unit of force; negative without any atoms
+    double score;  ///< a force in LAMMPS's unit; negative without any atoms
     tagint id;
     int type;
     std::array<double, 3> position;
   };
 
   void check();
-  Worst find(const std::vector<double> &deviations, double unit);
-  void write(class PairQAllegro &pair, const std::vector<double> &deviations);
+  Worst find(const std::vector<double> &scores, double unit);
+  double unit(const class PairQAllegro &pair) const;
+  void write(class PairQAllegro &pair, const std::vector<double> &scores);
   std::string told(const Worst &worst, const class PairQAllegro &pair, double threshold) const;
 
+  ScoreKind kind_ = ScoreKind::deviation;
   int every_;
   bigint gap_ = 0;
   bigint last_written_ = -1;

@@ -68,7 +68,12 @@ void PairQAllegro::compute(int eflag, int vflag) {
     if (eflag_atom) results.per_atom_energy = sized(per_atom_energy_, n);
     if (vflag_atom) results.per_atom_virial = sized(per_atom_virial_, 9 * n);
     if (cvflag_atom) results.per_atom_virial_centroid = sized(per_atom_virial_centroid_, 9 * n);
+    if (novelty_wanted_) {
+      novelty_.assign(n, 0.0);
+      results.novelty = novelty_.data();
+    }
     potential_->evaluate(edges, results);
+    evaluated_ = edges;
   } catch (const qallegro::Error &reason) {
     failure = reason.what() + lammps_ids(reason);
   } catch (const std::exception &reason) {
@@ -80,7 +85,7 @@ void PairQAllegro::compute(int eflag, int vflag) {
                           ": " + failure);
   add_results(results);
   evaluated_step_ = update->ntimestep;
-  deviations_known_ = false;
+  deviations_known_ = ranges_compared_ = false;
   latency_->ends(*potential_, static_cast<std::int64_t>(n_edges_));
 }
 
@@ -147,6 +152,6 @@ double PairQAllegro::memory_usage() {
   if (potential_)
     for (const std::vector<double> &forces : potential_->member_forces()) members += forces.capacity();
   const std::size_t n = members + forces_.capacity() + per_atom_energy_.capacity() + per_atom_virial_.capacity() +
-                        per_atom_virial_centroid_.capacity();
+                        per_atom_virial_centroid_.capacity() + distance_below_.capacity() + neighbors_outside_.capacity() + novelty_.capacity();
   return Pair::memory_usage() + edges_.memory_usage() + static_cast<double>(n * sizeof(double));
 }

@@ -5,14 +5,17 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "pair.h"
 
+#include "extrapolation_score.h"
 #include "lammps_edges.h"
 #include "pair_latency.h"
 #include "qallegro/committee.hpp"
+#include "qallegro/training_ranges.hpp"
 
 namespace LAMMPS_NS {
 
@@ -39,8 +42,10 @@ class PairQAllegro : public Pair {
   const std::vector<std::string> &names() const { return names_; }
   /// One eV in LAMMPS's unit of energy.
   double energy_unit() const { return energy_unit_; }
-  /// How far the forces of the committee lie apart, of each local atom, eV/Å. Of the last forces that were computed; every rank must call it.
-  const std::vector<double> &force_deviations();
+  /// To be called once before a run for each score that will be asked for; every rank must call it. Ends the run where the files cannot tell it.
+  void will_be_asked(ScoreKind kind, const std::string &asker);
+  /// Of each local atom, deviations in eV/Å; of the last forces that were computed. Every rank must call it.
+  const std::vector<double> &scores(ScoreKind kind);
   /// The step that these belong to, -1 before the first one.
   bigint evaluated_step() const { return evaluated_step_; }
 
@@ -68,6 +73,8 @@ class PairQAllegro : public Pair {
   int node_local_rank() const;
   std::string lammps_ids(const qallegro::Error &reason) const;
   void add_results(const qallegro::Results &results);
+  const std::vector<double> &force_deviations();
+  void compare_ranges();
   /// Ends the run on all ranks with the text of the first rank that has one; every rank must call it.
   void fail_together(const std::string &reason) const;
 
@@ -85,6 +92,10 @@ class PairQAllegro : public Pair {
   bool deviations_known_ = false;
   std::size_t sent_member_ = 0;     ///< whose forces are on their way to the owners of ghosts
   std::vector<double> deviations_;
+  qallegro::EdgeList evaluated_;    ///< of the last forces; valid until the next ones
+  std::optional<qallegro::TrainingRanges> ranges_;
+  bool ranges_compared_ = false, novelty_wanted_ = false;
+  std::vector<double> distance_below_, neighbors_outside_, novelty_;
   std::vector<double> forces_, per_atom_energy_, per_atom_virial_, per_atom_virial_centroid_;
 };
 

@@ -10,7 +10,7 @@ from safetensors.torch import save as safetensors_bytes
 from torch import nn
 
 from qallegro.export.forms import Options, in_file_form
-from qallegro.export.record import RECORD_FILE, WEIGHTS_FILE, dump_record, make_record
+from qallegro.export.record import NOVELTY_FILE, RECORD_FILE, WEIGHTS_FILE, dump_record, make_record
 from qallegro.model.config import ModelConfig
 from qallegro.model.potential import EdgeGradients, Potential
 
@@ -45,7 +45,7 @@ def random_potential(config: ModelConfig, seed: int = 0) -> Potential:
 
 
 def write_native_file(
-    path: Path, potential: Potential, form: str = "gates", record_changes: dict | None = None, drop=(), replace=None
+    path: Path, potential: Potential, form: str = "gates", record_changes: dict | None = None, drop=(), replace=None, novelty=None
 ) -> nn.Module:
     """Record and weights of `potential` alone in a zip, which is all that engine `native` reads.
 
@@ -56,6 +56,7 @@ def write_native_file(
         record_changes: keys of the record to overwrite.
         drop: names of weights to leave out.
         replace: weights to overwrite.
+        novelty: tensors of a `NoveltyScale`, where the file is to hold one.
 
     Returns:
         The network that the file describes, a circuit in its classical form.
@@ -70,6 +71,8 @@ def write_native_file(
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(f"model/extra/{RECORD_FILE}", dump_record(record))
         archive.writestr(f"model/extra/{WEIGHTS_FILE}", safetensors_bytes(weights))
+        if novelty is not None:
+            archive.writestr(f"model/extra/{NOVELTY_FILE}", safetensors_bytes(novelty))
     return network
 
 

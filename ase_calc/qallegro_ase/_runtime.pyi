@@ -9,7 +9,7 @@ class Error(RuntimeError):
     """Any failure of the runtime; the text names quantity, rule, value and remedy."""
 
 class Results(TypedDict, total=False):
-    """What an evaluation returns; the last three only where they were asked for."""
+    """What an evaluation returns; the last four only where they were asked for."""
 
     energy: float  # eV
     per_atom_energy: NDArray[np.float64]  # (n_atoms,) eV
@@ -18,6 +18,7 @@ class Results(TypedDict, total=False):
     per_atom_virial: NDArray[np.float64]  # (n_atoms, 3, 3) eV, half of an edge's virial to each of its atoms
     per_atom_virial_centroid: NDArray[np.float64]  # (n_atoms, 3, 3) eV, an edge's virial to its neighbor atom
     edge_gradients: NDArray[np.float64]  # (n_edges, 3) dE/dv, eV/Å, in the caller's order of edges
+    novelty: NDArray[np.float64]  # (n_atoms,) distance of latent features from the training set, in units of its farthest atom
 
 class Timings(TypedDict):
     """Seconds and counts since the last reset."""
@@ -48,6 +49,8 @@ class Potential:
     @property
     def description(self) -> str: ...
     @property
+    def knows_novelty(self) -> bool: ...  # whether file and engine can tell it
+    @property
     def timings(self) -> Timings: ...
     @property
     def stage_times(self) -> dict[str, float]: ...  # seconds since the last reset, in the samples of all threads
@@ -67,6 +70,7 @@ class Potential:
         want_per_atom_virial: bool = False,
         want_per_atom_virial_centroid: bool = False,
         want_edge_gradients: bool = False,
+        want_novelty: bool = False,
     ) -> Results:
         """Energies of the centers and forces on all atoms. Raises Error."""
     def evaluate_pairs(
@@ -80,6 +84,7 @@ class Potential:
         want_per_atom_virial: bool = False,
         want_per_atom_virial_centroid: bool = False,
         want_edge_gradients: bool = False,
+        want_novelty: bool = False,
     ) -> Results:
         """Energies and forces of a system whose every atom is a center; pairs beyond their cutoff are allowed. Raises Error."""
 

@@ -11,10 +11,10 @@ import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from qallegro_ase import guard as geometry_guard
 from qallegro_ase.committee import CommitteePotential
 from qallegro_ase.engines import open_potential
 from qallegro_ase.errors import EvaluationError, NoStressError, SetupError
+from qallegro_ase.guard import GUARD_LEVELS, Guard
 from qallegro_ase.latency import LEVELS, STAGE_SAMPLING, CalculatorLatency
 from qallegro_ase.species import SpeciesTable
 from qallegro_ase.structure import check_cell, check_distances, check_positions
@@ -41,7 +41,10 @@ class QAllegroCalculator(Calculator):
         threads: CPU threads of this calculator; None for OMP_NUM_THREADS, else 1. torch's own settings are not touched.
         latency: "summary" measures where the time of every evaluation goes, see `latency`; "off" does not.
         guard: "warn" or "error" compares distances and numbers of neighbors with those of the training set, tells of what it has not seen,
-            and adds `distance_below_training` (n_atoms,), Å, and `neighbors_outside_training` (n_atoms,) to `results`.
+            and adds `distance_below_training` (n_atoms,), Å, and `neighbors_outside_training` (n_atoms,) to `results`. One exported file
+            that engine "native" runs also gives `novelty` (n_atoms,), how far the latent features of an atom lie from those of the
+            training set, in units of its farthest atom.
+        max_novelty: novelty above which the guard speaks.
 
     Raises:
         SetupError: a wrong file or option.
@@ -63,11 +66,20 @@ class QAllegroCalculator(Calculator):
         threads: int | None = None,
         latency: str = "summary",
         guard: str = "off",
+        max_novelty: float = 1.5,
     ) -> None:
         self._potential = self._species = self._verlet = self._cell = self._latency = self._guard = None
         self._volume = 0.0
         super().__init__(
-            model=model, engine=engine, device=device, skin=skin, species=species, threads=threads, latency=latency, guard=guard
+            model=model,
+            engine=engine,
+            device=device,
+            skin=skin,
+            species=species,
+            threads=threads,
+            latency=latency,
+            guard=guard,
+            max_novelty=max_novelty,
         )
         self._open()
 
@@ -81,7 +93,7 @@ class QAllegroCalculator(Calculator):
         if changed:
             self.reset()
             self._verlet = self._species = self._guard = None
-            if changed.keys() - {"skin", "species"}:
+            if changed.keys() - {"skin", "species", "guard", "max_novelty"}:
                 self._potential = self._latency = None
         return changed
 
@@ -138,11 +150,14 @@ class QAllegroCalculator(Calculator):
                 types,
                 pair_list.first_edge,
                 want_per_atom_virial=per_atom,
+                **({"want_novelty": True} if self._wants_novelty() else {}),
             )
         except RuntimeError as error:  # of the runtime, and of the eager model
             _refuse_coincident(atoms, pair_list)
             raise EvaluationError(str(error)) from error
         self.results.update(told)
+        if "novelty" in output:
+            self.results.update(self._guard.check_novelty(output["novelty"], types))
         energy, energies, forces = output["energy"], output["per_atom_energy"], output["forces"]
         self.results.update(energy=energy, free_energy=energy, energies=energies, forces=forces)
         if volume > 0.0:
@@ -176,6 +191,9 @@ class QAllegroCalculator(Calculator):
             self._cell, self._volume = cell, abs(float(np.linalg.det(atoms.cell.array)))
         return self._volume
 
+    def _wants_novelty(self) -> bool:
+        return self._guard is not None and getattr(self._potential, "knows_novelty", False)
+
     def _open(self) -> Any:
         p = self.parameters
         if self._potential is None:
@@ -189,13 +207,13 @@ class QAllegroCalculator(Calculator):
             self._species = SpeciesTable(record["atom_types"], p.species)
             self._verlet = VerletList(float(record["r_max"]), float(p.skin), p.threads)
             self._latency.new_list()
-            self._guard = None if p.guard == "off" else geometry_guard.GeometryGuard(record, p.guard)
+            self._guard = None if p.guard == "off" else Guard(record, p.guard, float(p.max_novelty))
         return self._potential
 
 
 def _checked(options: dict[str, Any]) -> dict[str, Any]:
     """The options with an absolute path, so that a calculator works after a change of folder and in another process."""
-    known = ("model", "engine", "device", "skin", "species", "threads", "latency", "guard")
+    known = ("model", "engine", "device", "skin", "species", "threads", "latency", "guard", "max_novelty")
     for name in options:
         if name not in known:
             raise SetupError(f"options of QAllegroCalculator are {', '.join(known)}, got {name!r}")
@@ -213,8 +231,11 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
         raise SetupError(f"`threads` must be a whole number of 1 or more, or None for OMP_NUM_THREADS, it is {threads!r}")
     if options.get("latency", "off") not in LEVELS:
         raise SetupError(f"`latency` must be one of {', '.join(LEVELS)}, it is {options['latency']!r}")
-    if options.get("guard", "off") not in geometry_guard.LEVELS:
-        raise SetupError(f"`guard` must be one of {', '.join(geometry_guard.LEVELS)}, it is {options['guard']!r}")
+    if options.get("guard", "off") not in GUARD_LEVELS:
+        raise SetupError(f"`guard` must be one of {', '.join(GUARD_LEVELS)}, it is {options['guard']!r}")
+    novelty = options.get("max_novelty", 1.0)
+    if isinstance(novelty, bool) or not isinstance(novelty, int | float | np.number) or not novelty > 0.0:
+        raise SetupError(f"`max_novelty` must be larger than 0, it is {novelty!r}; 1 is the farthest atom of the training set")
     return checked
 
 

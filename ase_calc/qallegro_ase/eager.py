@@ -55,7 +55,7 @@ class EagerPotential:
             "cutoffs": config.cutoffs(),
             "dtype": config.dtype,
             "model": config.model_dump(mode="json"),
-            "provenance": provenance,
+            "provenance": {name: value for name, value in provenance.items() if name != "novelty"},
         }
         self._cutoffs = np.array(config.cutoffs())
         self.reset_timings()

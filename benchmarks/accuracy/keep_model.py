@@ -47,7 +47,8 @@ def keep(run: Path, name: str, text: Text, folder: Path = store.FOLDER) -> store
     if "test" not in metrics:
         raise ModelError(f"a model to keep must have errors of test frames, `{run}` has none; train with `data.test`")
     potential, provenance = load_model(run / "model.pth")
-    weights = safetensors_bytes({key: tensor.contiguous() for key, tensor in potential.state_dict().items()})
+    novelty = {store.NOVELTY + name: tensor for name, tensor in provenance.pop("novelty", {}).items()}
+    weights = safetensors_bytes({name: tensor.contiguous() for name, tensor in (potential.state_dict() | novelty).items()})
     record = {
         "format": store.FORMAT,
         "format_version": store.FORMAT_VERSION,

@@ -85,6 +85,7 @@ struct Wanted {
   bool per_atom_virial = false;
   bool per_atom_virial_centroid = false;
   bool edge_gradients = false;
+  bool novelty = false;
 };
 
 // The arrays that one evaluation fills, and the dictionary that Python gets.
@@ -95,6 +96,7 @@ class Output {
     results_.forces = add("forces", {n_atoms, 3});
     if (wanted.per_atom_virial) results_.per_atom_virial = add("per_atom_virial", {n_atoms, 3, 3});
     if (wanted.per_atom_virial_centroid) results_.per_atom_virial_centroid = add("per_atom_virial_centroid", {n_atoms, 3, 3});
+    if (wanted.novelty) results_.novelty = add("novelty", {n_atoms});
     if (wanted.edge_gradients) results_.edge_gradients = add("edge_gradients", {n_edges, 3});
   }
 
@@ -126,6 +128,7 @@ class PyPotential {
 
   py::object record() const { return parsed(potential_.record()); }
   const std::string &description() const { return potential_.description(); }
+  bool knows_novelty() const { return potential_.knows_novelty(); }
 
   py::dict timings() const {
     const qallegro::Timings &t = potential_.timings();
@@ -180,7 +183,7 @@ class PyPotential {
 
   py::dict evaluate(const py::object &given_centers, const py::object &given_first_edge, const py::object &given_neighbors,
                     const py::object &given_edge_vectors, const py::object &given_atom_types, std::int64_t n_atoms, bool per_atom_virial,
-                    bool per_atom_virial_centroid, bool edge_gradients) {
+                    bool per_atom_virial_centroid, bool edge_gradients, bool novelty) {
     const auto centers = array<std::int32_t>(given_centers, "centers");
     const auto first_edge = array<std::int64_t>(given_first_edge, "first_edge");
     const auto neighbors = array<std::int32_t>(given_neighbors, "neighbors");
@@ -197,7 +200,7 @@ class PyPotential {
                             std::to_string(first_edge.data()[n_centers]));
     const qallegro::EdgeList edges{n_atoms,          n_centers,           centers.data(),   first_edge.data(),
                                    neighbors.data(), edge_vectors.data(), atom_types.data()};
-    Output output(n_atoms, n_edges, {per_atom_virial, per_atom_virial_centroid, edge_gradients});
+    Output output(n_atoms, n_edges, {per_atom_virial, per_atom_virial_centroid, edge_gradients, novelty});
     {
       const py::gil_scoped_release no_gil;
       const std::lock_guard lock(mutex_);
@@ -208,7 +211,7 @@ class PyPotential {
 
   py::dict evaluate_pairs(const py::object &given_positions, const py::object &given_cell, const py::object &given_pairs,
                           const py::object &given_shifts, const py::object &given_atom_types, const py::object &given_first_edge,
-                          bool per_atom_virial, bool per_atom_virial_centroid, bool edge_gradients) {
+                          bool per_atom_virial, bool per_atom_virial_centroid, bool edge_gradients, bool novelty) {
     const auto positions = array<double>(given_positions, "positions");
     const auto cell = array<double>(given_cell, "cell");
     const auto pairs = array<std::int32_t>(given_pairs, "pairs");
@@ -225,7 +228,7 @@ class PyPotential {
     if (first_edge) check_shape(*first_edge, {n_atoms + 1}, "first_edge");
     const qallegro::PairList list{n_atoms,      n_pairs,       positions.data(),  cell.data(),
                                   pairs.data(), shifts.data(), atom_types.data(), first_edge ? first_edge->data() : nullptr};
-    Output output(n_atoms, n_pairs, {per_atom_virial, per_atom_virial_centroid, edge_gradients});
+    Output output(n_atoms, n_pairs, {per_atom_virial, per_atom_virial_centroid, edge_gradients, novelty});
     {
       const py::gil_scoped_release no_gil;
       const std::lock_guard lock(mutex_);
@@ -271,6 +274,7 @@ PYBIND11_MODULE(_runtime, module) {
            py::call_guard<py::gil_scoped_release>())
       .def_property_readonly("record", &PyPotential::record)
       .def_property_readonly("description", &PyPotential::description)
+      .def_property_readonly("knows_novelty", &PyPotential::knows_novelty)
       .def_property_readonly("timings", &PyPotential::timings)
       .def_property_readonly("stage_times", &PyPotential::stage_times)
       .def("reset_timings", &PyPotential::reset_timings)
@@ -278,8 +282,8 @@ PYBIND11_MODULE(_runtime, module) {
            py::arg("atoms"), py::arg("rebuilt"), py::arg("warn") = 0.0)
       .def("evaluate", &PyPotential::evaluate, py::arg("centers"), py::arg("first_edge"), py::arg("neighbors"), py::arg("edge_vectors"),
            py::arg("atom_types"), py::arg("n_atoms"), py::arg("want_per_atom_virial") = false,
-           py::arg("want_per_atom_virial_centroid") = false, py::arg("want_edge_gradients") = false)
+           py::arg("want_per_atom_virial_centroid") = false, py::arg("want_edge_gradients") = false, py::arg("want_novelty") = false)
       .def("evaluate_pairs", &PyPotential::evaluate_pairs, py::arg("positions"), py::arg("cell"), py::arg("pairs"), py::arg("shifts"),
            py::arg("atom_types"), py::arg("first_edge") = py::none(), py::arg("want_per_atom_virial") = false,
-           py::arg("want_per_atom_virial_centroid") = false, py::arg("want_edge_gradients") = false);
+           py::arg("want_per_atom_virial_centroid") = false, py::arg("want_edge_gradients") = false, py::arg("want_novelty") = false);
 }

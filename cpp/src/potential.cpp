@@ -29,6 +29,7 @@ const Record &Potential::record() const { return impl_->evaluator.record(); }
 const std::string &Potential::description() const { return impl_->description; }
 int Potential::threads() const { return impl_->threads; }
 void Potential::evaluate(const EdgeList &edges, Results &results) { impl_->evaluator.evaluate(edges, results); }
+bool Potential::knows_novelty() const { return impl_->evaluator.engine().knows_novelty(); }
 const Timings &Potential::timings() const { return impl_->evaluator.timings(); }
 void Potential::reset_timings() { impl_->evaluator.reset_timings(); }
 std::vector<StageTime> Potential::stage_times() const { return impl_->evaluator.engine().stage_times(); }

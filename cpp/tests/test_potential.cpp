@@ -77,7 +77,7 @@ TEST(missing_and_foreign_libraries_are_named) {
   search_in("/nonexistent");
   CHECK_ERROR(Potential(file.path(), {}), "is in none of the folders /nonexistent, ");
   search_in(EMPTY_LIBRARY_FOLDER);
-  CHECK_ERROR(Potential(file.path(), {}), "must export `qallegro_make_engine_v3`");
+  CHECK_ERROR(Potential(file.path(), {}), "must export `qallegro_make_engine_v4`");
   const std::string folder = std::filesystem::path(file.path()).replace_extension(".folder").string();
   std::filesystem::create_directory(folder);
   std::ofstream(folder + "/libqallegro_torch.so") << "not a library";

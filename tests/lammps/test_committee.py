@@ -193,7 +193,7 @@ MISTAKES = {
     "one file": ("pair_coeff * * m0.pth Cu Li\ncompute dev all qallegro/deviation\nrun 0\n", "two or more files, pair_coeff names 1"),
     "other order": ("pair_coeff * * m0.pth other.pth Cu Li\nrun 0\n", "same species in the same order"),
     "missing member": ("pair_coeff * * m0.pth gone.pth Cu Li\nrun 0\n", "gone.pth` must exist"),
-    "unknown keyword": (TWO + "fix g all qallegro/extrapolation 1 halt 3\n", "keywords are `warn`, `dump`"),
+    "unknown keyword": (TWO + "fix g all qallegro/extrapolation 1 halt 3\n", "keywords are `score`, `warn`, `dump`"),
     "no threshold": (TWO + "fix g all qallegro/extrapolation 1 stop\n", "received `nothing`"),
     "negative threshold": (TWO + "fix g all qallegro/extrapolation 1 warn -1\n", "0 or more, received `-1`"),
     "never": (TWO + "fix g all qallegro/extrapolation 0\n", "1 or more, received `0`"),

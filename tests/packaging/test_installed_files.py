@@ -28,7 +28,7 @@ def test_the_faces_need_no_libtorch(compiled_files, name):
 def test_the_engine_library_exports_its_factory_and_finds_torch_beside_it(compiled_files):
     content = compiled_files["libqallegro_torch"].read_bytes()
     assert b"$ORIGIN/../../torch/lib" in content and b"libtorch_cpu.so" in content
-    assert b"qallegro_make_engine_v3" in content
+    assert b"qallegro_make_engine_v4" in content
 
 
 def test_the_requirement_names_the_torch_of_the_build():

@@ -27,7 +27,7 @@ def model(tmp_path_factory):
 def test_energies_are_linear_in_latent_features(variant, tmp_path):
     potential = random_potential(tiny_config(variant))
     save_model(tmp_path / "model.pth", potential, {})
-    latents = Latents(tmp_path / "model.pth")
+    latents = Latents.of_checkpoint(tmp_path / "model.pth")
     network = potential.network
     final = getattr(network.readout, "final", network.readout)
     last = final.rest[-1] if len(final.rest) else final.first
@@ -73,7 +73,7 @@ def test_what_is_known_is_not_chosen():
 
 def test_species_do_not_cover_one_another(model):
     structures = [bulk("Cu", a=3.7), bulk("Li", "fcc", a=3.7), alloy()]
-    space = EnvironmentSpace(Latents(model), structures)
+    space = EnvironmentSpace(Latents.of_checkpoint(model), structures)
     copper, lithium = space.environments(0), space.environments(1)
     assert copper.shape == lithium.shape and not (copper * lithium).any()
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import ase.io
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from qallegro.errors import ModelError
+from qallegro.model.checkpoint import load_model
 from qallegro.models import store
 from qallegro.training.load_config import check_config, load_config
 from qallegro.training.run import train
@@ -119,8 +121,10 @@ def test_run_becomes_a_model_of_the_package(run: Path, tmp_path: Path) -> None:
     text = keep_model.Text("a test", "EMT", "none")
     stored = keep_model.keep(run, "tiny", text, tmp_path)
     assert store.names(tmp_path) == ["tiny"] and stored.about == "a test"
-    potential, _ = store.load(stored)
+    potential, provenance = store.load(stored)
     assert potential.config.atom_types == ["Cu", "Au"]
+    scale = load_model(run / "model.pth")[1]["novelty"]
+    assert set(provenance["novelty"]) == set(scale) and all(torch.equal(provenance["novelty"][name], scale[name]) for name in scale)
     assert "| test | " in stored.card and str(run.parent) not in stored.card + json.dumps(stored.record)
     # A model of the same name takes its place.
     assert keep_model.keep(run, "tiny", text._replace(about="another"), tmp_path).about == "another"

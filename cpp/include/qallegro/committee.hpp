@@ -23,6 +23,8 @@ class Committee {
   /// One line: engine, device, dtype, threads, and how many members there are.
   const std::string &description() const { return description_; }
   int threads() const { return members_.front().threads(); }
+  /// Of a committee of one: members have scales of their own.
+  bool knows_novelty() const { return size() == 1 && members_.front().knows_novelty(); }
 
   /// Means over members; arrays are set, not added to. `forces` must be given. Throws `Error` as `Potential::evaluate` does.
   void evaluate(const EdgeList &edges, Results &results);

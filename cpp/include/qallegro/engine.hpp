@@ -22,6 +22,7 @@ struct Block {
   const double *edge_vectors = nullptr;          ///< (n_centers, n_slots, 3) Å
   double *per_atom_energy = nullptr;             ///< out (n_centers) eV
   double *edge_gradients = nullptr;              ///< out (n_centers, n_slots, 3) dE/dv eV/Å
+  double *novelty = nullptr;                     ///< out (n_centers), see `Results`; or null, as for engines that do not know it
 };
 
 class Engine {
@@ -34,6 +35,7 @@ class Engine {
   virtual std::int64_t slots_per_block() const = 0;
   /// Blocks that may be evaluated at the same time, each by a thread of its own; 1 for engines with threads inside.
   virtual int concurrent_blocks() const { return 1; }
+  virtual bool knows_novelty() const { return false; }
   virtual std::vector<StageTime> stage_times() const { return {}; }
   virtual void reset_stage_times() {}
   /// Seconds by phase so far, in the samples that were taken, of all threads together: their ratios tell how `evaluate` spends its time.
@@ -50,6 +52,6 @@ struct EngineRequest {
 /// Every engine library exports a function of this type; it throws `Error`, and the caller owns the engine.
 /// The name carries the version of this header, so that libraries of different versions never meet.
 using EngineFactory = Engine *(const EngineRequest &);
-inline constexpr const char *engine_factory_name = "qallegro_make_engine_v3";
+inline constexpr const char *engine_factory_name = "qallegro_make_engine_v4";
 
 }  // namespace qallegro

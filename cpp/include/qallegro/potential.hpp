@@ -54,6 +54,9 @@ struct Results {
   /// (n_atoms, 9) eV, or null: each edge's virial to its neighbor atom, as the heat flux of a many-body
   /// potential needs (LAMMPS centroid/stress/atom; Fan et al., Phys. Rev. B 92, 094301 (2015)).
   double *per_atom_virial_centroid = nullptr;
+  /// (n_atoms), or null: how far the latent features of each center lie from those of the training set, in units of its farthest atom
+  /// (set, not added; other atoms are left alone). Needs `Potential::knows_novelty`.
+  double *novelty = nullptr;
 };
 
 /// Seconds (the mean over threads) and counts summed since the last reset.
@@ -101,6 +104,8 @@ class Potential {
   const std::string &description() const;
   /// CPU threads of an evaluation.
   int threads() const;
+  /// Whether the file holds what novelty is measured with, and the engine can tell it.
+  bool knows_novelty() const;
 
   /// Throws Error on a bad index or type, a coincident pair, and on NaN or infinity in or out.
   void evaluate(const EdgeList &edges, Results &results);

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "artefact/zip_file.hpp"
 #include "native/instruction_set.hpp"
 #include "native/network.hpp"
+#include "native/novelty.hpp"
 #include "native/radial_table.hpp"
 
 namespace qallegro::native {
@@ -25,11 +27,24 @@ class NativeEngine final : public Engine {
     // A table is as exact as float32 is; float64 is for those who want every digit.
     const auto table = single ? make_radial_table(plan) : std::nullopt;
     kernel_ = make_kernel(isa_, plan, table ? &*table : nullptr, single, threads_, request.options.stage_sampling);
+    read_novelty(file, record, plan.num_types);
     description_ = "native on cpu, " + isa_ + ", " + record.dtype + " network, " + (table ? "tabulated" : "computed") + " radial functions, " +
                    std::to_string(threads_) + (threads_ == 1 ? " thread" : " threads");
   }
 
-  void evaluate(const Block &block, int thread) override { kernel_->evaluate(block, 0, block.n_filled, thread); }
+  void evaluate(const Block &block, int thread) override {
+    if (!block.novelty) {
+      kernel_->evaluate(block, 0, block.n_filled, thread, nullptr);
+      return;
+    }
+    const int width = novelty_->width();
+    std::vector<double> &latents = latents_[thread];
+    if (latents.size() < static_cast<std::size_t>(block.n_filled * width)) latents.resize(block.n_filled * width);
+    kernel_->evaluate(block, 0, block.n_filled, thread, latents.data());
+    for (std::int64_t c = 0; c < block.n_filled; ++c)
+      block.novelty[c] = novelty_->novelty(latents.data() + c * width, static_cast<int>(block.center_types[c]));
+  }
+  bool knows_novelty() const override { return novelty_.has_value(); }
   std::string description() const override { return description_; }
   std::int64_t slots_per_block() const override { return slots; }
   int concurrent_blocks() const override { return threads_; }
@@ -59,9 +74,21 @@ class NativeEngine final : public Engine {
   // Small enough that packed edges are still in the cache when the kernel reads them.
   static constexpr std::int64_t slots = 1024;
 
+  // Files of imported models and of earlier releases have none. A readout without a hidden layer has no latent features of its own.
+  void read_novelty(const ZipFile &file, const Record &record, int num_types) {
+    const ZipMember *member = file.find_suffix("/extra/novelty.safetensors");
+    if (!member) return;
+    NoveltyScale scale(TensorFile(file.read(*member), record.path), num_types);
+    if (scale.width() != kernel_->latent_width()) return;
+    novelty_ = std::move(scale);
+    latents_.resize(threads_);
+  }
+
   int threads_;
   std::string isa_, description_;
   std::unique_ptr<Kernel> kernel_;
+  std::optional<NoveltyScale> novelty_;
+  std::vector<std::vector<double>> latents_;  ///< of the block that each thread works on
 };
 
 }  // namespace

@@ -46,7 +46,10 @@ class Kernel {
   virtual ~Kernel();
   /// Fills energies and gradients of the centers first .. last - 1 of a block. Threads must differ in `thread`, below the number
   /// that the kernel was made for.
-  virtual void evaluate(const Block &block, std::int64_t first, std::int64_t last, int thread) = 0;
+  /// `latents`: out (n_centers, latent_width), or null.
+  virtual void evaluate(const Block &block, std::int64_t first, std::int64_t last, int thread, double *latents) = 0;
+  /// Inputs of the last linear map of the readout; 0 where it does not end with one.
+  virtual int latent_width() const = 0;
   /// Seconds of each stage in the groups of centers that were measured so far, for each thread (threads, stage_count); null where none is.
   virtual double *stage_seconds() = 0;
 };

@@ -18,7 +18,7 @@ class TrainingKernel {
   virtual ~TrainingKernel();
   virtual std::int64_t num_weights() const = 0;
   virtual void assign(const double *weights) = 0;
-  /// As `Kernel::evaluate`.
+  /// As `Kernel::evaluate`, without latents.
   virtual void evaluate(const Block &block, std::int64_t first, std::int64_t last, int thread) = 0;
   /// Adds, in the memory of `thread`, the gradient by the weights of sum_i energy_gradient[i] E_i + sum_e direction[e] . dE/dv_e over the
   /// centers first .. last - 1. energy_gradient: (n_centers). direction: (n_centers, n_slots, 3), or null for none.

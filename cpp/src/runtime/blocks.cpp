@@ -128,7 +128,8 @@ void cut_blocks(const EdgeSelection &selection, std::int64_t slots_per_block, st
   }
 }
 
-const Block &BlockBuffers::pack(const EdgeList &edges, const Record &record, const EdgeSelection &selection, const BlockShape &shape) {
+const Block &BlockBuffers::pack(const EdgeList &edges, const Record &record, const EdgeSelection &selection, const BlockShape &shape,
+                                bool novelty) {
   const std::int64_t n_centers = shape.n_centers(), n_slots = shape.n_slots;
   const auto slots = static_cast<std::size_t>(n_centers * n_slots);
   center_types_.resize(std::max(center_types_.size(), static_cast<std::size_t>(n_centers)));
@@ -137,6 +138,7 @@ const Block &BlockBuffers::pack(const EdgeList &edges, const Record &record, con
   neighbor_types_.resize(std::max(neighbor_types_.size(), slots));
   edge_vectors_.resize(3 * neighbor_types_.size());
   edge_gradients_.resize(3 * neighbor_types_.size());
+  if (novelty) novelty_.resize(center_types_.size());
 
   for (std::int64_t c = 0; c < n_centers; ++c) {
     std::int64_t *types = neighbor_types_.data() + c * n_slots;
@@ -168,7 +170,8 @@ const Block &BlockBuffers::pack(const EdgeList &edges, const Record &record, con
             neighbor_types_.data(),
             edge_vectors_.data(),
             per_atom_energy_.data(),
-            edge_gradients_.data()};
+            edge_gradients_.data(),
+            novelty ? novelty_.data() : nullptr};
   return block_;
 }
 

@@ -45,18 +45,18 @@ void cut_blocks(const EdgeSelection &selection, std::int64_t slots_per_block, st
 class BlockBuffers {
  public:
   /// Fills the arrays; the block stays valid until the next call.
-  const Block &pack(const EdgeList &edges, const Record &record, const EdgeSelection &selection, const BlockShape &shape);
+  const Block &pack(const EdgeList &edges, const Record &record, const EdgeSelection &selection, const BlockShape &shape, bool novelty);
 
   /// Elements of all arrays: more of them than before an evaluation means that it allocated memory.
   std::size_t capacity() const {
     return n_neighbors_.capacity() + center_types_.capacity() + neighbor_types_.capacity() + edge_vectors_.capacity() +
-           per_atom_energy_.capacity() + edge_gradients_.capacity();
+           per_atom_energy_.capacity() + edge_gradients_.capacity() + novelty_.capacity();
   }
 
  private:
   Block block_;
   std::vector<std::int64_t> n_neighbors_, center_types_, neighbor_types_;
-  std::vector<double> edge_vectors_, per_atom_energy_, edge_gradients_;
+  std::vector<double> edge_vectors_, per_atom_energy_, edge_gradients_, novelty_;
 };
 
 }  // namespace qallegro

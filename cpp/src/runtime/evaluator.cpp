@@ -116,13 +116,16 @@ void Evaluator::evaluate_blocks(const EdgeList &edges, std::size_t begin, std::s
   PhaseClock clock;
   for (std::size_t b = begin; b < end; ++b) {
     const BlockShape &shape = blocks_[b];
-    const Block &block = share.buffers.pack(edges, record_, selection_, shape);
+    const Block &block = share.buffers.pack(edges, record_, selection_, shape, share.results.novelty != nullptr);
     clock.ends(share.timings.pack);
     engine_->evaluate(block, thread);
     clock.ends(share.timings.engine);
     for (std::int64_t c = 0; c < shape.n_rows; ++c)
       scatter_row(edges, record_, selection_, selection_.order[shape.first_row + c], block.per_atom_energy[c],
                   block.edge_gradients + 3 * c * shape.n_slots, share.results);
+    if (block.novelty)
+      for (std::int64_t c = 0; c < shape.n_rows; ++c)
+        share.results.novelty[edges.centers[selection_.order[shape.first_row + c]]] = block.novelty[c];
     share.timings.slots += block.n_centers * block.n_slots;
     clock.ends(share.timings.scatter);
   }
@@ -187,6 +190,9 @@ void Evaluator::evaluate(const EdgeList &edges, Results &results) {
   const Timings before = timings_;
   results.energy = 0.0;
   results.virial.fill(0.0);
+  if (results.novelty && !engine_->knows_novelty())
+    throw Error("novelty needs engine native and a file that holds the scale of its training set, `" + record_.path + "` runs with " +
+                engine_->description() + "; train and export it with this release of qallegro");
   prepare_selection(edges, selection_);
   shares_.resize(engine_->concurrent_blocks());
   const auto count = static_cast<std::int64_t>(shares_.size());

@@ -22,7 +22,7 @@ void check_libtorch_version() {
 
 }  // namespace
 
-extern "C" __attribute__((visibility("default"))) qallegro::Engine *qallegro_make_engine_v3(const qallegro::EngineRequest &request) {
+extern "C" __attribute__((visibility("default"))) qallegro::Engine *qallegro_make_engine_v4(const qallegro::EngineRequest &request) {
   check_libtorch_version();
   // Weights that are loaded under a Python caller's inference mode could not be differentiated through, ever.
   const c10::InferenceMode no_inference(false);

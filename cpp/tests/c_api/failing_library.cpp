@@ -25,7 +25,7 @@ class FailingEngine final : public qallegro::Engine {
 
 }  // namespace
 
-extern "C" __attribute__((visibility("default"))) qallegro::Engine *qallegro_make_engine_v3(const qallegro::EngineRequest &request) {
+extern "C" __attribute__((visibility("default"))) qallegro::Engine *qallegro_make_engine_v4(const qallegro::EngineRequest &request) {
   if (request.options.device.starts_with("cuda:")) fail(request.options.device.back() - '0');
   return new FailingEngine(request.options.local_rank);
 }

@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+#: that fix qallegro/extrapolation writes
+SCORE_COLUMNS = ("force_deviation", "novelty", "distance_below_training", "neighbors_outside_training")
+
 
 def select(
     files: Annotated[list[Path], typer.Argument(help="structures to choose from, such as dumps of fix qallegro/extrapolation")],
@@ -14,7 +17,7 @@ def select(
     known: Annotated[
         list[Path] | None, typer.Option(help="structures that are labelled already, such as the training set; may repeat")
     ] = None,
-    above: Annotated[float | None, typer.Option(help="eV/Å: look only at atoms whose `force_deviation` in the file exceeds this")] = None,
+    above: Annotated[float | None, typer.Option(help="look only at atoms whose score in the file, such as `force_deviation` (eV/Å) or `novelty`, exceeds this")] = None,
 ) -> None:
     """Choose what to label next: structures whose environments lie farthest from all that is known or chosen (farthest-point selection)."""
     import ase.io
@@ -37,7 +40,7 @@ def select(
         raise ConfigError(f"`--output` must end in .xyz or .extxyz, got `{output}`")
     check_folder(output.parent, "--output")
     console = Console()
-    latents = Latents(model)
+    latents = Latents.of_checkpoint(model)
     frames, places, n_candidates = [], [], 0
     for number, path in enumerate([*files, *(known or [])]):
         if not path.is_file():
@@ -53,10 +56,13 @@ def select(
     masks: list[np.ndarray | None] = [None] * n_candidates
     if above is not None:
         for k in range(n_candidates):
-            if "force_deviation" not in frames[k].arrays:
+            column = next((name for name in SCORE_COLUMNS if name in frames[k].arrays), None)
+            if column is None:
                 path, index = places[k]
-                raise DataError(f"`--above` needs the column `force_deviation`, `{path}`, frame {index}, has none; leave `--above` out")
-            masks[k] = frames[k].arrays["force_deviation"] > above
+                raise DataError(
+                    f"`--above` needs one of the columns {', '.join(SCORE_COLUMNS)}, `{path}`, frame {index}, has none; leave `--above` out"
+                )
+            masks[k] = frames[k].arrays[column] > above
     covered = [space.environments(k) for k in range(n_candidates, len(frames))]
     candidates = [space.environments(k, masks[k]) for k in range(n_candidates)]
     chosen = farthest_structures(candidates, count, np.concatenate(covered) if covered else None)

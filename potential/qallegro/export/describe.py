@@ -51,6 +51,8 @@ def describe_record(record: dict[str, Any]) -> Table:
         for key, value in record.get(title, {}).items():
             if key == "sample_frames":
                 table.add_row(f"{title}: {key}", f"{len(value)} structures")
+            elif key == "novelty":
+                table.add_row(f"{title}: {key}", f"measured with {value['mean'].shape[1]} latent features")
             elif key not in ("atom_types", "r_max", "dtype"):
                 table.add_row(f"{title}: {key}", _short(value))
     for key, text in _surrogate_rows(record["surrogate"]) if "surrogate" in record else []:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import save as safetensors_bytes
+from torch import Tensor
 
 from qallegro.data.config import Source
 from qallegro.data.frame import Frame
@@ -17,7 +18,7 @@ from qallegro.data.readers import read_frames
 from qallegro.errors import ExportError
 from qallegro.export import verify
 from qallegro.export.forms import InFileForm, Options, in_file_form
-from qallegro.export.record import RECORD_FILE, WEIGHTS_FILE, dump_record, make_record, read_record
+from qallegro.export.record import NOVELTY_FILE, RECORD_FILE, WEIGHTS_FILE, dump_record, make_record, read_record
 from qallegro.export.samples import Sample, make_samples
 from qallegro.export.structures import from_frames, from_samples, sample_frames
 from qallegro.model.checkpoint import load_model
@@ -86,11 +87,12 @@ def export_model(
     samples = make_samples(potential.config)
     frames = _frames_of(data) if data is not None else sample_frames(provenance)
     provenance.pop("sample_frames", None)
+    novelty = provenance.pop("novelty", {})
     clusters = from_samples(samples, potential.config.r_max)
     options = Options(surrogate, surrogate_tolerance, device)
     form = in_file_form(original, potential, options, from_frames(frames, potential.config), clusters, step)
     step(f"writing {path.name}")
-    return _write(potential, form, samples, provenance, path, format, device)
+    return _write(potential, form, samples, provenance, novelty, path, format, device)
 
 
 def with_dtype(potential: Potential, dtype: str) -> Potential:
@@ -103,7 +105,14 @@ def with_dtype(potential: Potential, dtype: str) -> Potential:
 
 
 def _write(
-    potential: Potential, form: InFileForm, samples: list[Sample], provenance: dict[str, Any], path: Path, format: str, device: str
+    potential: Potential,
+    form: InFileForm,
+    samples: list[Sample],
+    provenance: dict[str, Any],
+    novelty: dict[str, Tensor],
+    path: Path,
+    format: str,
+    device: str,
 ) -> Exported:
     weights = {name: tensor.contiguous() for name, tensor in form.potential.network.state_dict().items()}
     # Where a form was allowed to deviate, that deviation is the surrogate's affair; the file has to be the form to rounding.
@@ -130,7 +139,8 @@ def _write(
                 "samples": [c._asdict() for c in comparisons],
             }
             record = make_record(potential.config, verification=verification, **arguments)
-            function = writer({RECORD_FILE: dump_record(record), WEIGHTS_FILE: safetensors_bytes(weights)})
+            extra = {RECORD_FILE: dump_record(record), WEIGHTS_FILE: safetensors_bytes(weights)}
+            function = writer(extra | ({NOVELTY_FILE: safetensors_bytes(novelty)} if novelty else {}))
             verify.compare(function, truth, samples, device)
             record = read_record(temporary)
     except OSError as error:

@@ -13,6 +13,7 @@ FORMAT = "qallegro"
 FORMAT_VERSION = 1
 RECORD_FILE = "qallegro.json"
 WEIGHTS_FILE = "weights.safetensors"
+NOVELTY_FILE = "novelty.safetensors"
 UNITS = {"energy": "eV", "length": "angstrom", "force": "eV/angstrom"}
 
 

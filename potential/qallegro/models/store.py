@@ -15,6 +15,8 @@ FORMAT, FORMAT_VERSION = "qallegro-stored-model", 1
 WEIGHTS, RECORD, CARD = "weights.safetensors", "record.json", "README.md"
 #: bytes of the files of one model together: the package stays small
 SIZE_LIMIT = 2_000_000
+#: before the names of tensors that are no weights but tell how new an atom is
+NOVELTY = "novelty."
 
 
 class Stored(NamedTuple):
@@ -97,7 +99,10 @@ def load(stored: Stored) -> "tuple[Potential, dict[str, Any]]":
         )
     try:
         potential = build_potential(ModelConfig.model_validate(stored.record["config"]), seed=0)
-        potential.load_state_dict(tensors_in(content))
+        tensors = tensors_in(content)
+        novelty = {name.removeprefix(NOVELTY): tensors.pop(name) for name in sorted(tensors) if name.startswith(NOVELTY)}
+        potential.load_state_dict(tensors)
     except (pydantic.ValidationError, SafetensorError, RuntimeError, KeyError) as error:
         raise ModelError(f"weights of model {stored.name} must fit its record, they do not: {error}; install qallegro anew") from error
-    return potential, stored.record["provenance"] | {"stored_model": {"name": stored.name, "sha256": found}}
+    provenance = stored.record["provenance"] | {"stored_model": {"name": stored.name, "sha256": found}}
+    return potential, provenance | ({"novelty": novelty} if novelty else {})

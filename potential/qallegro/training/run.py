@@ -208,11 +208,15 @@ def _add_reporters(
 
 
 def _finish(run: RunFolder, data: ReferenceData, module: TrainingModule, console: Console, plots: bool) -> dict[str, Any]:
-    """Test the best weights, draw the plots."""
+    """Add the scale of novelty to the best weights, test them, draw the plots."""
     from qallegro.training import plots as draw
     from qallegro.training.report import error_table
+    from qallegro.uncertainty.novelty import novelty_scale
 
     potential, provenance = load_model(run.model)
+    with console.status("learning what the training set looks like ..."):
+        scale = novelty_scale(potential, data.samples["train"])
+        save_model(run.model, potential, provenance | {"novelty": scale.tensors()})
     predictor = from_potential(potential.to(module.device), module.device, engine=module.config.engine)
     metrics: dict[str, Any] = {"model": "model.pth", "epoch": provenance["epoch"], "steps": module.global_step}
     metrics["seconds"] = round(module.clock.elapsed, 1)

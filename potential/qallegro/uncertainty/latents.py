@@ -2,14 +2,16 @@
 
 import math
 from pathlib import Path
+from typing import Self
 
 import ase
 import numpy as np
 import torch
 from torch import Tensor
 
-from qallegro.data.neighbors import neighbor_table
+from qallegro.data.neighbors import NeighborTable, neighbor_table
 from qallegro.errors import DataError
+from qallegro.model.potential import Potential
 from qallegro.training.predictors import open_checkpoint
 
 #: slots (centers times neighbors) at once, so that memory stays bounded
@@ -20,20 +22,26 @@ class Latents:
     """Features f of atoms, in which the energy of an atom is linear: E_i = shift + scale w . f_i, but for a ZBL term.
 
     Args:
-        model: checkpoint `model.pth`.
-
-    Raises:
-        ModelError: it is no checkpoint.
+        potential: whose weights will not change any more.
     """
 
-    def __init__(self, model: str | Path) -> None:
-        self._potential = open_checkpoint(model, "latent features").requires_grad_(False).eval()
-        config = self._potential.config
+    def __init__(self, potential: Potential) -> None:
+        self._potential = potential.requires_grad_(False).eval()
+        config = potential.config
         self.atom_types = list(config.atom_types)
         self._r_max, self._cutoffs = config.r_max, np.array(config.cutoffs())
         readout = self._potential.network.readout
         final = getattr(readout, "final", readout)
         self._last = final.rest[-1] if len(final.rest) else final.first
+
+    @classmethod
+    def of_checkpoint(cls, model: str | Path) -> Self:
+        """Those of a file `model.pth`.
+
+        Raises:
+            ModelError: it is no checkpoint.
+        """
+        return cls(open_checkpoint(model, "latent features"))
 
     def types(self, atoms: ase.Atoms) -> np.ndarray:
         """(N,) types of the atoms.
@@ -54,7 +62,10 @@ class Latents:
             DataError: a species that the model does not know.
         """
         types = self.types(atoms)
-        table = neighbor_table(atoms.positions, atoms.cell.array, atoms.pbc, self._r_max, types, self._cutoffs)
+        return self.of_table(types, neighbor_table(atoms.positions, atoms.cell.array, atoms.pbc, self._r_max, types, self._cutoffs))
+
+    def of_table(self, types: np.ndarray, table: NeighborTable) -> np.ndarray:
+        """(N, d) features of a structure whose neighbors are known; `types` (N,)."""
         n, k = table.neighbors.shape
         if k == 0:
             return self._of_block(types, np.zeros((n, 1), dtype=np.int64), np.full((n, 1, 3), [2.0 * self._r_max, 0.0, 0.0]))

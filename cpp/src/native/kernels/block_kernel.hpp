@@ -40,14 +40,16 @@ class BlockKernel final : public Kernel {
     std::memcpy(constants_.data() + num_types_, shifts, sizeof(double) * num_types_);
   }
 
-  void evaluate(const Block &block, std::int64_t first, std::int64_t last, int thread) override {
+  int latent_width() const override { return network_.latent_width(); }
+
+  void evaluate(const Block &block, std::int64_t first, std::int64_t last, int thread, double *latents) override {
     Scratch &scratch = scratch_[thread];
     while (first < last) {
       Grouping grouping;
       grouping.take<Real>(block, first, last, most_edges, packing_);
       // One group in `sampling_` tells how the time of all is spent; to look at the clock for each would take percents.
       const bool measured = sampling_ > 0 && scratch.groups++ % sampling_ == 0;
-      evaluate_group(block, grouping, scratch, StageClock(measured ? seconds_.data() + thread * stage_count : nullptr));
+      evaluate_group(block, grouping, scratch, StageClock(measured ? seconds_.data() + thread * stage_count : nullptr), latents);
     }
   }
 
@@ -58,9 +60,12 @@ class BlockKernel final : public Kernel {
   };
   static constexpr std::int64_t most_edges = 96;
 
-  void evaluate_group(const Block &block, const Grouping &grouping, Scratch &scratch, StageClock clock) const {
-    for (int c = 0; c < grouping.size; ++c)
-      block.per_atom_energy[grouping.centers[c].index] = constants_.data()[num_types_ + grouping.centers[c].type];
+  void evaluate_group(const Block &block, const Grouping &grouping, Scratch &scratch, StageClock clock, double *latents) const {
+    for (int c = 0; c < grouping.size; ++c) {
+      const std::int64_t index = grouping.centers[c].index;
+      block.per_atom_energy[index] = constants_.data()[num_types_ + grouping.centers[c].type];
+      if (latents) std::memset(latents + index * latent_width(), 0, sizeof(double) * latent_width());
+    }
     if (grouping.lanes == 0) return;
     const Group<Real> group = scratch.memory.load(network_, block, grouping, packing_, 1);
     Real *unit = network_.unit_rows(group);
@@ -68,6 +73,7 @@ class BlockKernel final : public Kernel {
     clock.ends(KernelStage::geometry);
     const Real *energies = network_.template forward<Values<Real>>(group, clock);
     collect(block, group, energies);
+    if (latents) collect_latents(group, latents);
     clock.ends(KernelStage::head);
     if (!block.edge_gradients) return;
     network_.template adjoint<Values<Real>>(group, clock, {});
@@ -92,6 +98,22 @@ class BlockKernel final : public Kernel {
       if (zbl_.size() > 0)
         for (std::int64_t e = center.edge; e < end; ++e) pair_total += zbl(group.edges.r[e], group.edges.pair[e], group.edge_slopes[e]);
       block.per_atom_energy[center.index] += factor * total + pair_total;
+    }
+  }
+
+  // Sums over the edges of a center, in which its energy is linear.
+  void collect_latents(const Group<Real> &group, double *latents) const {
+    const int width = latent_width();
+    const Real *rows = network_.latents(group);
+    for (int c = 0; c < group.size; ++c) {
+      const Center &center = group.centers[c];
+      const double factor = network_.environment_norm(center.type) * 0.70710678118654752440;
+      double *out = latents + center.index * width;
+      for (int k = 0; k < width; ++k) {
+        double total = 0.0;
+        for (std::int64_t e = center.edge; e < center.edge + center.edges; ++e) total += rows[k * group.lanes + e];
+        out[k] = factor * total;
+      }
     }
   }
 

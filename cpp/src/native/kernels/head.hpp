@@ -48,6 +48,15 @@ class HeadKernel {
   HeadKernel &operator=(const HeadKernel &) = delete;
 
   int kept_rows() const { return kept_rows_; }
+  /// Inputs of a last linear map to the energy; 0 where that is not the last stage.
+  int latent_width() const {
+    const bool linear = count_ > 0 && stages_[count_ - 1].kind == Stage::Kind::linear && stages_[count_ - 1].out == 1;
+    return linear ? stages_[count_ - 1].in : 0;
+  }
+  /// Its input rows after `forward`.
+  const Real *latents(const Real *input, const Real *kept, std::int64_t lanes) const {
+    return count_ > 1 ? kept + stages_[count_ - 2].row * lanes : input;
+  }
   int widest() const { return widest_; }
 
   /// The row of energies. Inputs of activations end up holding slopes.

@@ -156,6 +156,10 @@ class NetworkKernel {
     }
   }
 
+  int latent_width() const { return head_.latent_width(); }
+  /// Rows (latent_width, lanes) after `forward`.
+  const Real *latents(const Group<Real> &group) const { return head_.latents(group.at(at_.rows + head_row_), group.at(at_.head), group.lanes); }
+
   /// Unit vectors in the network's precision: (3, lanes) for `forward`.
   Real *unit_rows(const Group<Real> &group) const { return group.at(at_.unit); }
   /// Gradient of the edge energies (1, lanes), from which `adjoint` starts.

@@ -65,7 +65,9 @@ class TrainingBlockKernel final : public TrainingKernel {
     block_.assign_scales(weights, weights + num_types_);
   }
 
-  void evaluate(const Block &block, std::int64_t first, std::int64_t last, int thread) override { block_.evaluate(block, first, last, thread); }
+  void evaluate(const Block &block, std::int64_t first, std::int64_t last, int thread) override {
+    block_.evaluate(block, first, last, thread, nullptr);
+  }
 
   void differentiate(const Block &block, const double *energy_gradient, const double *direction, std::int64_t first, std::int64_t last,
                      int thread) override {
