@@ -17,7 +17,9 @@ def select(
     known: Annotated[
         list[Path] | None, typer.Option(help="structures that are labelled already, such as the training set; may repeat")
     ] = None,
-    above: Annotated[float | None, typer.Option(help="look only at atoms whose score in the file, such as `force_deviation` (eV/Å) or `novelty`, exceeds this")] = None,
+    above: Annotated[
+        float | None, typer.Option(help="look only at atoms whose score in the file, `force_deviation` (eV/Å) or `novelty`, exceeds this")
+    ] = None,
 ) -> None:
     """Choose what to label next: structures whose environments lie farthest from all that is known or chosen (farthest-point selection)."""
     import ase.io
