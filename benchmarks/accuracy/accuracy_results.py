@@ -1,9 +1,6 @@
 """From a finished run to its row of a table: errors of the test files, and the time of a step of molecular dynamics on one core."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +11,7 @@ from accuracy_sets import AccuracySet
 from qallegro.errors import QAllegroError
 from qallegro.export.exporter import export_model
 from qallegro.latency.bench_systems import repeats_for
+from qallegro.latency.bench_worker import ask
 from qallegro.model.checkpoint import load_model
 from qallegro.whole_file import write_text
 
@@ -102,17 +100,14 @@ def latency(exported: Path, chosen: AccuracySet, root: Path, folder: Path) -> fl
         "do": "ase",
         "model": str(exported),
         "engine": "auto",
+        "device": "cpu",
         "threads": 1,
         "steps": STEPS,
         "warmup": WARMUP,
-        "sites": str(structure),
     }
-    environment = os.environ | {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     times = []
     for _ in range(TURNS):
-        command = [sys.executable, "-m", "qallegro.latency.bench_worker", json.dumps(request)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        answer = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else {"error": done.stderr.strip()[-500:]}
+        answer = ask(request, structure, threads=1)
         if "error" in answer:
             raise QAllegroError(f"steps of `{exported}` could not be timed: {answer['error']}")
         times.append(1e6 * answer["report"]["wall_seconds"] / (answer["report"]["steps"] * len(sites)))

@@ -132,6 +132,15 @@ def test_run_becomes_a_model_of_the_package(run: Path, tmp_path: Path) -> None:
         keep_model.keep(tmp_path, "none", text, tmp_path)
 
 
+def test_row_of_a_run_has_its_errors_and_the_time_of_a_step(run: Path, tmp_path: Path) -> None:
+    chosen = SETS["si"]._replace(data={"test": ["test.xyz"]}, latency_atoms=32)
+    row = accuracy_results.read_row(run, chosen, run.parent, "ours", "allegro", 1)
+    errors = json.loads((run / "test_metrics.json").read_text())["test"]
+    assert row.forces_mae == errors["forces"]["mae_meV_per_angstrom"] and row.steps > 0
+    assert 0.1 < row.latency < 1e6
+    assert accuracy_results.kept_row(run / accuracy_results.RESULT) == row
+
+
 def test_model_too_large_for_the_package_is_refused(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "SIZE_LIMIT", 1000)
     with pytest.raises(ModelError, match="must take at most 1,000 bytes"):
