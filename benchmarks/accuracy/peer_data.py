@@ -46,7 +46,9 @@ def write_frames(section: dict[str, Any], species: list[str], r_max: float, fold
             source = data.splits["files"][entry["file"]]["path"]
             atoms += [_atoms(frames[source, index], has_forces) for index in entry["frames"]]
         ase.io.write(folder / f"{subset}.xyz", atoms, format="extxyz")
-        ase.io.write(folder / "trial" / f"{subset}.xyz", atoms[: max(2, round(TRIAL_SHARE * len(atoms)))], format="extxyz")
+        # Spread evenly over the files, so that every species is among them.
+        trial = np.linspace(0, len(atoms) - 1, max(2, round(TRIAL_SHARE * len(atoms)))).round().astype(int)
+        ase.io.write(folder / "trial" / f"{subset}.xyz", [atoms[k] for k in trial], format="extxyz")
     return PeerData(folder, species, data.statistics, has_forces)
 
 
