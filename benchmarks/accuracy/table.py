@@ -50,7 +50,7 @@ def main() -> None:
         forces = f"force MAE {metrics['forces']['mae_meV_per_angstrom']:.2f} meV/Å, " if "forces" in metrics else ""
         return f"{forces}energy MAE {metrics['energy']['mae_meV_per_atom']:.2f} meV/atom"
 
-    failed = execute(runs, arguments.workers, arguments.threads, console, say, arguments.clock)
+    failed = execute(runs, arguments.workers, arguments.threads, console, say)
     rows: list[Row] = []
     # Steps are timed when no training runs any more.
     for run in (run for run in runs if run.finished):
@@ -125,7 +125,7 @@ def planned(arguments: argparse.Namespace, output: Path) -> list[Planned]:
                 folder = output / settings / f"{variant}_{seed}"
                 size, unit = (seconds, "seconds") if seconds is not None else (float(arguments.epochs), "epoch")
                 name = f"{arguments.data_set} {settings} {variant} seed {seed}"
-                plan.append(Planned(Run(name, content, folder, size, unit), settings, variant, seed))
+                plan.append(Planned(Run(name, content, folder, size, unit, arguments.clock), settings, variant, seed))
     return plan
 
 

@@ -64,7 +64,7 @@ def main() -> None:
         path.write_text(json.dumps(result._asdict() | {"configuration": run.configuration, "machine": record["machine"]}, indent=2) + "\n")
         return f"force MAE {result.forces_mae:.1f} meV/Å, {result.steps:,} steps"
 
-    failed = execute(runs, arguments.workers, arguments.threads, console, keep, arguments.clock)
+    failed = execute(runs, arguments.workers, arguments.threads, console, keep)
     results = [read_result(run.folder, *keys[run.name]) for run in runs if run.finished]
     if results:
         write(results, record, arguments.output)
@@ -90,7 +90,9 @@ def planned(arguments: argparse.Namespace, console: Console) -> list[tuple[Run, 
                 if recipe != BASE and content == base:
                     continue  # the base bears this value already
                 folder = arguments.output / "runs" / data_set / f"{recipe}_{seed}"
-                plan.append((Run(f"{data_set} {recipe} seed {seed}", content, folder, seconds), data_set, recipe, seed))
+                plan.append(
+                    (Run(f"{data_set} {recipe} seed {seed}", content, folder, seconds, clock=arguments.clock), data_set, recipe, seed)
+                )
     return plan
 
 

@@ -26,11 +26,17 @@ class Run(NamedTuple):
     folder: Path
     size: float  #: of its budget
     unit: str = "seconds"  #: column of `metrics.csv` that the budget counts in: "seconds" or "epoch"
+    clock: str = "wall"  #: what time is: "wall", or "processor" for that which a run's processor spends on it
 
     @property
     def request(self) -> Path:
-        """The configuration that the folder's run was started with."""
+        """The clock and the configuration that the folder's run was started with."""
         return self.folder.with_name(self.folder.name + ".request.json")
+
+    @property
+    def requested(self) -> dict[str, Any]:
+        """What stands there."""
+        return {"clock": self.clock, "configuration": self.configuration}
 
     @property
     def log(self) -> Path:
@@ -66,14 +72,14 @@ def missing_files(root: Path, names: Iterable[str]) -> str | None:
 def check_requests(runs: list[Run]) -> None:
     """Runs that are there must have been started with the same settings. Ends the program otherwise."""
     for run in runs:
-        if run.request.is_file() and json.loads(run.request.read_text()) != run.configuration:
+        if run.request.is_file() and json.loads(run.request.read_text()) != run.requested:
             sys.exit(
                 f"error: settings must be those that `{run.folder}` was started with, `{run.request}` holds others; "
                 "name another folder with -o, or remove that run"
             )
 
 
-def execute(runs: list[Run], workers: int, threads: int, console: Console, done: Callable[[Run], str], clock: str = "wall") -> list[str]:
+def execute(runs: list[Run], workers: int, threads: int, console: Console, done: Callable[[Run], str]) -> list[str]:
     """Run what is not finished.
 
     Args:
@@ -82,7 +88,6 @@ def execute(runs: list[Run], workers: int, threads: int, console: Console, done:
         threads: of each.
         console: for the progress.
         done: called after each run that finished; returns what to say of it.
-        clock: what time is: "wall", or "processor" for that which a run's processor spends on it.
 
     Returns:
         names of runs that failed, each with what it said at the end.
@@ -97,7 +102,7 @@ def execute(runs: list[Run], workers: int, threads: int, console: Console, done:
             while waiting or active:
                 while waiting and len(active) < workers:
                     run = waiting.pop(0)
-                    active[_start(run, threads, clock)] = run
+                    active[_start(run, threads)] = run
                 time.sleep(0.5)
                 for process in [p for p in active if p.poll() is not None]:
                     run = active.pop(process)
@@ -115,12 +120,12 @@ def execute(runs: list[Run], workers: int, threads: int, console: Console, done:
     return failed
 
 
-def _start(run: Run, threads: int, clock: str) -> subprocess.Popen:
+def _start(run: Run, threads: int) -> subprocess.Popen:
     run.folder.parent.mkdir(parents=True, exist_ok=True)
-    run.request.write_text(json.dumps(run.configuration, indent=2) + "\n")
+    run.request.write_text(json.dumps(run.requested, indent=2) + "\n")
     environment = os.environ | {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     with open(run.log, "w") as log:
-        command = [sys.executable, str(ONE_RUN), str(run.request), str(run.folder), clock]
+        command = [sys.executable, str(ONE_RUN), str(run.request), str(run.folder)]
         return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
 
 

@@ -97,6 +97,8 @@ def test_runs_go_on_and_finished_ones_are_not_repeated(tmp_path: Path, monkeypat
     assert [run.spent for run in runs] == [3.5, 3.5]
     assert execute() == [] and sorted(said) == ["run 1", "run 2"] and [run.spent for run in runs] == [10.0, 10.0]
     assert execute() == [] and (tmp_path / "run_1" / "starts").read_text() == "xx"
-    assert json.loads(runs[0].request.read_text()) == {"seed": 1}
+    assert json.loads(runs[0].request.read_text()) == {"clock": "wall", "configuration": {"seed": 1}}
     with pytest.raises(SystemExit, match="settings must be those that .* was started with"):
         run_queue.check_requests([runs[0]._replace(configuration={"seed": 3})])
+    with pytest.raises(SystemExit, match="settings must be those that .* was started with"):
+        run_queue.check_requests([runs[0]._replace(clock="processor")])
