@@ -19,7 +19,7 @@ inline Options native(int threads = 1) {
 
 struct Evaluated {
   Results results;
-  std::vector<double> per_atom_energy, forces;
+  std::vector<double> per_atom_energy, forces, novelty;
 };
 
 inline Evaluated evaluate(Potential &potential, const Edges &edges) {
@@ -28,12 +28,17 @@ inline Evaluated evaluate(Potential &potential, const Edges &edges) {
   out.forces.assign(3 * edges.types.size(), 0.0);
   out.results.per_atom_energy = out.per_atom_energy.data();
   out.results.forces = out.forces.data();
+  if (potential.knows_novelty()) {
+    out.novelty.assign(edges.types.size(), -1.0);
+    out.results.novelty = out.novelty.data();
+  }
   potential.evaluate(edges.view(), out.results);
   return out;
 }
 
 inline std::string file_bytes(const std::string &dtype) {
-  return native_file::bytes_of(native_file::record(dtype), native_file::safetensors(native_file::tensors(), 5));
+  return native_file::bytes_of(native_file::record(dtype), native_file::safetensors(native_file::tensors(), 5),
+                               native_file::safetensors(native_file::novelty_tensors(), 3));
 }
 
 }  // namespace qallegro

@@ -77,8 +77,13 @@ inline std::string record(const std::string &dtype, const std::string &model = m
   return example_record({{"dtype", '"' + dtype + '"'}, {"model", model}});
 }
 
-inline std::string bytes_of(const std::string &record, const std::string &weights) {
-  return zip_writer::zip({{"m/extra/qallegro.json", record}, {"m/extra/weights.safetensors", weights}});
+/// What novelty is measured with in six latent features.
+inline std::vector<Named> novelty_tensors() { return {{"mean", {2, 6}}, {"whitening", {2, 6, 6}}, {"reach", {2}}}; }
+
+inline std::string bytes_of(const std::string &record, const std::string &weights, const std::string &novelty = "") {
+  std::vector<zip_writer::Member> members = {{"m/extra/qallegro.json", record}, {"m/extra/weights.safetensors", weights}};
+  if (!novelty.empty()) members.push_back({"m/extra/novelty.safetensors", novelty});
+  return zip_writer::zip(members);
 }
 
 }  // namespace native_file

@@ -121,16 +121,35 @@ TEST(instruction_sets_agree_and_unknown_ones_are_refused) {
   for (std::size_t k = 0; k < a.forces.size(); ++k) CHECK_CLOSE(a.forces[k], b.forces[k], 1e-12);
 }
 
-// Whatever is done to the record or the weights: an error, or a model that evaluates to something finite or says that it does not.
+TEST(novelty_is_told_by_files_that_hold_its_scale) {
+  const std::string record = native_file::record("float64"), weights = native_file::safetensors(native_file::tensors(), 5);
+  const Edges edges = edges_of(lattice(2, 9), 4.5, 3);
+  const zip_writer::TemporaryFile file(file_bytes("float64")), old(native_file::bytes_of(record, weights));
+  Potential knowing(file.path(), native()), ignorant(old.path(), native());
+  const Evaluated a = evaluate(knowing, edges), b = evaluate(ignorant, edges);
+  CHECK(a.forces == b.forces && !ignorant.knows_novelty() && b.novelty.empty());
+  for (std::size_t k = 0; k < a.novelty.size(); ++k) CHECK((a.novelty[k] >= 0.0) == (k < a.per_atom_energy.size() && a.per_atom_energy[k] != 0.0));
+  Results results;
+  std::vector<double> novelty(edges.types.size());
+  results.novelty = novelty.data();
+  CHECK_ERROR(ignorant.evaluate(edges.view(), results), "train and export it with this release");
+  auto tensors = native_file::novelty_tensors();
+  tensors[1].shape = {2, 6, 5};
+  const zip_writer::TemporaryFile torn(native_file::bytes_of(record, weights, native_file::safetensors(tensors, 3)));
+  CHECK_ERROR(Potential(torn.path(), native()), "whitening");
+}
+
+// Whatever is done to the record, the weights or the scale of novelty: an error, or a model that evaluates to something finite or says that it does not.
 TEST(damaged_files_never_crash) {
   std::mt19937_64 generator(17);
-  const std::string record = native_file::record("float64"), weights = native_file::safetensors(native_file::tensors(), 5);
+  const std::vector<std::string> whole = {native_file::record("float64"), native_file::safetensors(native_file::tensors(), 5),
+                                          native_file::safetensors(native_file::novelty_tensors(), 3)};
   const Edges edges = edges_of(lattice(2, 9), 4.5, 2);
   int refused = 0, ran = 0;
-  for (int k = 0; k < 800; ++k) {
-    const bool in_record = k % 2 == 0;
-    const zip_writer::TemporaryFile file(native_file::bytes_of(in_record ? mutations::mutated(record, generator) : record,
-                                                               in_record ? weights : mutations::mutated(weights, generator)));
+  for (int k = 0; k < 900; ++k) {
+    std::vector<std::string> members = whole;
+    members[k % 3] = mutations::mutated(members[k % 3], generator);
+    const zip_writer::TemporaryFile file(native_file::bytes_of(members[0], members[1], members[2]));
     try {
       Potential potential(file.path(), native());
       evaluate(potential, edges);

@@ -9,10 +9,12 @@ TEST(threads_give_the_same_bits_every_time) {
   const Edges edges = edges_of(lattice(4, 11), 4.5, 1);
   Potential one(file.path(), native(1));
   const Evaluated alone = evaluate(one, edges);
+  CHECK(one.knows_novelty() && alone.novelty[0] > 0.0);
   for (const int threads : {2, 3, 8}) {
     Potential potential(file.path(), native(threads));
     const Evaluated first = evaluate(potential, edges), second = evaluate(potential, edges);
     CHECK(first.forces == second.forces && first.per_atom_energy == second.per_atom_energy);
+    CHECK(first.novelty == alone.novelty && second.novelty == alone.novelty);
     CHECK(first.results.energy == second.results.energy && first.results.virial == second.results.virial);
     for (std::size_t k = 0; k < alone.forces.size(); ++k) CHECK_CLOSE(first.forces[k], alone.forces[k], 1e-12);
     CHECK_CLOSE(first.results.energy, alone.results.energy, 1e-11);

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "qallegro/error.hpp"
+
 namespace qallegro::native {
 
 NoveltyScale::NoveltyScale(const TensorFile &file, int num_types) {
@@ -12,6 +14,9 @@ NoveltyScale::NoveltyScale(const TensorFile &file, int num_types) {
   mean_ = mean.values;
   whitening_ = file.get("whitening", {num_types, width, width}).values;
   reach_ = file.get("reach", {num_types}).values;
+  for (const std::vector<double> *values : {&mean_, &whitening_, &reach_})
+    for (const double value : *values)
+      if (!std::isfinite(value)) throw Error("the scale of novelty must be finite, one of its numbers is " + std::to_string(value) + "; export the model again");
 }
 
 double NoveltyScale::novelty(const double *features, int type) const {
