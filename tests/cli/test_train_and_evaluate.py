@@ -359,6 +359,8 @@ def test_version_and_no_arguments(qallegro) -> None:
     from qallegro import __version__
 
     assert qallegro("--version").out.strip() == f"qallegro {__version__}"
+    module = subprocess.run([sys.executable, "-m", "qallegro", "--version"], capture_output=True, text=True, check=True)
+    assert module.stdout.strip() == f"qallegro {__version__}"
     assert qallegro().code == 2
 
 

@@ -168,6 +168,12 @@ def test_configurations_that_come_with_the_project(path: Path) -> None:
     assert config.data.train and config.model["r_max"] > 0
 
 
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "configs" / "quick").glob("*.yaml")), ids=lambda p: p.stem)
+def test_quick_configurations_stand_above_the_preset(path: Path) -> None:
+    config = load_config(path, preset="quick")
+    assert config.data.train and config.data.test and config.training.max_seconds <= 1800 and config.training.optimizer.kind == "muon"
+
+
 @pytest.mark.parametrize("name", presets.names())
 def test_presets_are_whole_configurations_but_for_the_files(name: str) -> None:
     preset = presets.load_preset(name)
