@@ -76,6 +76,9 @@ def test_model_carries_its_provenance(trained: tuple[Path, str]) -> None:
     assert potential.config.per_type_energy_shifts == statistics["reference_energies"]
     assert potential.config.per_type_energy_scales == statistics["forces_rms"]
     assert provenance["frames"] == {"train": 20, "validation": 4, "test": 6} and provenance["trained_with"]["torch"]
+    assert {name: tuple(tensor.shape)[:1] for name, tensor in provenance.pop("novelty").items()} == {
+        name: (len(potential.config.atom_types),) for name in ("mean", "whitening", "reach")
+    }
     json.dumps(provenance, allow_nan=False)
 
 

@@ -18,7 +18,13 @@ FORMAT_VERSION = 1
 
 
 def save_model(path: str | Path, potential: Potential, provenance: dict[str, Any]) -> None:
-    """Write `potential` and where it comes from (plain JSON-like values) to `path`, atomically."""
+    """Write `potential` and where it comes from to `path`, atomically.
+
+    Args:
+        path: of the file.
+        potential: the model.
+        provenance: plain JSON-like values; under `novelty` the tensors of `qallegro.uncertainty.novelty.NoveltyScale`, if it is known.
+    """
     path = Path(path)
     content = {
         "format": FORMAT,
