@@ -127,6 +127,9 @@ void PairQAllegro::init_style() {
     choose_models(paths_, names_, "; the restart file names it, give `pair_coeff * * FILE" + names + "` after read_restart if it has moved");
   }
   check_neighbor_settings();
+  // Computes and fixes say anew before each run what they will ask for; the files may be others than in the last one.
+  novelty_wanted_ = false;
+  ranges_.reset();
   energy_unit_ = 1.0;
   if (std::string(update->unit_style) == "real") energy_unit_ = utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL);
   if (!potential_) start_engine();

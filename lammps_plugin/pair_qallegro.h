@@ -42,7 +42,7 @@ class PairQAllegro : public Pair {
   const std::vector<std::string> &names() const { return names_; }
   /// One eV in LAMMPS's unit of energy.
   double energy_unit() const { return energy_unit_; }
-  /// To be called once before a run for each score that will be asked for; every rank must call it. Ends the run where the files cannot tell it.
+  /// To be called before each run, from `init`, for each score that will be asked for; every rank must call it. Ends the run where the files cannot tell it.
   void will_be_asked(ScoreKind kind, const std::string &asker);
   /// Of each local atom, deviations in eV/Å; of the last forces that were computed. Every rank must call it.
   const std::vector<double> &scores(ScoreKind kind);

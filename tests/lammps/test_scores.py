@@ -91,6 +91,13 @@ def test_a_run_that_leaves_the_training_set_is_stopped(folder, ranks):
     assert frame.arrays["novelty"].max() == pytest.approx(course[crossing], rel=1e-6)
 
 
+def test_what_nobody_asks_for_any_more_is_not_told(folder):
+    """After the fix has gone, files without a scale and committees run as ever."""
+    script = system_lines(alloy(), "alloy.data") + pair_lines() + "fix g all qallegro/extrapolation 1 score novelty\nrun 0\nunfix g\n"
+    script += "pair_coeff * * old.pth Cu Li\nrun 0\npair_coeff * * m.pth old.pth Cu Li\nrun 0\n"
+    run_well(script, folder, 2, name="changed")
+
+
 NEW = "compute new all qallegro/extrapolation"
 GUARD = "fix g all qallegro/extrapolation 1 score"
 MISTAKES = {

@@ -43,7 +43,7 @@ class NoveltyScale(NamedTuple):
 
     def tensors(self) -> dict[str, Tensor]:
         """By name, as files hold them."""
-        return dict(self._asdict())
+        return self._asdict()
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "NoveltyScale":
