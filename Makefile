@@ -10,7 +10,8 @@ NATIVE := CMakeLists.txt pyproject.toml $(shell find cpp lammps_plugin -type f \
 .PHONY: demo test test-slow setup docs lint clean FORCE
 
 demo: setup
-	$(BIN)/qallegro demo -o demo_output
+	$(BIN)/qallegro demo ethanol -o demo_output/ethanol
+	$(BIN)/qallegro demo cu_li --train-time 90s -o demo_output/cu_li
 
 # One thread a worker: two workers on two cores.
 test: setup

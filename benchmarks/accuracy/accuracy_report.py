@@ -54,19 +54,28 @@ def markdown(data_set: str, rows: list[Row], record: dict[str, Any]) -> str:
         f"{TIMES[record['clock']]} with {record['threads']} thread(s); "
         "a timed step is one of molecular dynamics with the exported file through ASE on one core.",
         "",
-        "| model | parameters | seeds | force MAE (meV/Å) | force RMSE | energy MAE (meV/atom) | energy RMSE | training | steps "
-        "| µs an atom and step |",
-        "|---|---|---|---|---|---|---|---|---|---|",
     ]
+    fields = {
+        "force MAE (meV/Å)": "forces_mae",
+        "force RMSE": "forces_rmse",
+        "energy MAE (meV/atom)": "energy_mae",
+        "energy RMSE": "energy_rmse",
+    }
+    if any(not math.isnan(row.stress_mae) for row in rows):
+        fields["stress MAE (GPa)"] = "stress_mae"
+    columns = ["model", "parameters", "seeds", *fields, "training", "steps", "µs an atom and step"]
+    lines += ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     for name, members in groups(rows).items():
-        errors = [spread([getattr(row, field) for row in members]) for field in ("forces_mae", "forces_rmse", "energy_mae", "energy_rmse")]
+        errors = [spread([getattr(row, field) for row in members]) for field in fields.values()]
         parameters = " or ".join(f"{p:,}" for p in sorted({row.parameters for row in members}) if p) or "-"
         cells = [name, parameters, str(len(members)), *errors, _time(float(np.median([row.seconds for row in members])))]
         steps = int(np.median([row.steps for row in members]))
         lines.append("| " + " | ".join([*cells, f"{steps:,}" if steps else "-", spread([row.latency for row in members], ".1f")]) + " |")
     for quoted in chosen.literature:
         forces, energy = (f"{value:g}" if value is not None else "-" for value in (quoted.forces_mae, quoted.energy_mae))
-        lines.append(f"| {quoted.model} ({quoted.source}) | - | - | {forces} | - | {energy} | - | - | - | - |")
+        known = {"forces_mae": forces, "energy_mae": energy}
+        cells = [known.get(field, "-") for field in fields.values()]
+        lines.append(f"| {quoted.model} ({quoted.source}) | - | - | {' | '.join(cells)} | - | - | - |")
     if record.get("missing"):
         lines += ["", "Not trained here: " + "; ".join(record["missing"]) + "."]
     lines += _claims(data_set, rows)

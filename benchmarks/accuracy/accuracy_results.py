@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import ase
 import ase.io
 import numpy as np
 
 from accuracy_sets import AccuracySet
+from qallegro.data.readers import read_frames
 from qallegro.errors import QAllegroError
 from qallegro.export.exporter import export_model
 from qallegro.latency.bench_systems import repeats_for
@@ -34,6 +36,7 @@ class Row(NamedTuple):
     seconds: float  #: of training, by the clock of the table
     steps: int
     latency: float  #: µs an atom and step, one core; NaN: not measured
+    stress_mae: float = float("nan")  #: GPa
 
 
 def errors_of(metrics: dict[str, Any]) -> dict[str, float]:
@@ -44,6 +47,7 @@ def errors_of(metrics: dict[str, Any]) -> dict[str, float]:
         "forces_rmse": forces.get("rmse_meV_per_angstrom", float("nan")),
         "energy_mae": energy["mae_meV_per_atom"],
         "energy_rmse": energy["rmse_meV_per_atom"],
+        "stress_mae": metrics.get("stress", {}).get("mae_GPa", float("nan")),
     }
 
 
@@ -90,12 +94,14 @@ def latency(exported: Path, chosen: AccuracySet, root: Path, folder: Path) -> fl
     Raises:
         QAllegroError: the runtime refuses the file or the structure.
     """
-    sites = ase.io.read(root / chosen.data["test"][0], 0)
-    sites.calc = None
+    frames = read_frames(chosen.data["test"][0], root)
+    # Of a crystal's frames the largest: the first may be a strained cell of one atom.
+    frame = frames[0] if chosen.latency_atoms is None else max(frames, key=lambda frame: len(frame.numbers))
+    sites = ase.Atoms(frame.numbers, frame.positions, cell=frame.cell, pbc=frame.pbc)
     if chosen.latency_atoms is not None:
         sites = sites.repeat(repeats_for(sites, chosen.latency_atoms))
     structure = folder / "latency.xyz"
-    ase.io.write(structure, ase.Atoms(sites.numbers, sites.positions, cell=sites.cell, pbc=sites.pbc), format="extxyz")
+    ase.io.write(structure, sites, format="extxyz")
     request = {
         "do": "ase",
         "model": str(exported),

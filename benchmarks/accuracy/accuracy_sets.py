@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from qallegro.data.readers import OWN
+
 #: what "the paper" means everywhere here
 PAPER = "Laskaris et al., Comput. Mater. Sci. 270, 114742 (2026)"
 ALLEGRO = "Musaelian et al., Nat. Commun. 14, 579 (2023)"
@@ -50,9 +52,10 @@ class AccuracySet(NamedTuple):
 
     @property
     def files(self) -> list[str]:
-        """Names of the data files."""
+        """Names of the data files, less those that come with the package."""
         references = self.data.get("reference_energies")
-        return [*self.data["train"], *self.data["test"], *([references["path"]] if isinstance(references, dict) else [])]
+        names = [*self.data["train"], *self.data["test"], *([references["path"]] if isinstance(references, dict) else [])]
+        return [name for name in names if not name.startswith(OWN)]
 
 
 def _rmd17(molecule: str) -> dict[str, Any]:
@@ -157,6 +160,25 @@ SETS: dict[str, AccuracySet] = {
             "qdi": PaperSetting(5.0, 4.02e-3, 5, 12.0, 3, 4, (128, 3, 4)),
         },
         paper_epochs=100,
+        latency_atoms=500,
+    ),
+    "cu_li_dft": AccuracySet(
+        title="Cu-Li (PBE, the set of the package, tested on groups of structures that no run has seen)",
+        species=["Cu", "Li"],
+        data={
+            "train": [f"{OWN}cu_li"],
+            "test": [f"{OWN}cu_li/test"],
+            "split": {"from_frames": True},
+            "energy_scale": "forces_rms_per_type",
+            "avg_num_neighbors": "per_type",
+        },
+        model={},
+        training={"batch_size": 4},
+        judged="forces",
+        hours=0.25,
+        literature=[],
+        paper={},
+        paper_epochs=None,
         latency_atoms=500,
     ),
     "3bpa": AccuracySet(

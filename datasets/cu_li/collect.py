@@ -75,7 +75,10 @@ def with_labels(atoms: Atoms, result: dict, path: Path) -> Atoms:
     if not excess <= LARGEST_FORCE_SUM:
         raise ValueError(f"mean force must be below {LARGEST_FORCE_SUM:g} eV/Å, got {excess:.3f} in `{path}`; label it anew, more strictly")
     atoms = atoms.copy()
-    atoms.info |= {"k_grid": "x".join(map(str, result["k_grid"])), "energy_zero_smearing": result["energy_zero_smearing"]}
+    grid = "x".join(map(str, result["k_grid"])) + (" shifted" if result["k_shifted"] else "")
+    atoms.info |= {"k_grid": grid, "energy_zero_smearing": result["energy_zero_smearing"]}
+    if atoms.info["about"] == "isolated atom":
+        atoms.info["config_type"] = "isolated_atom"  # what other programs know it by
     atoms.calc = SinglePointCalculator(atoms, energy=result["energy"], forces=forces, stress=stress)
     return atoms
 

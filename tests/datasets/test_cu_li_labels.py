@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "datasets" / "cu_li"))
 import build  # noqa: E402
 import collect  # noqa: E402
 import label  # noqa: E402
+import unpack  # noqa: E402
 from dft import Settings  # noqa: E402
 from families import Member  # noqa: E402
 
@@ -32,6 +33,7 @@ def harmonic(atoms, settings, log):
         "forces": np.zeros((len(atoms), 3)).tolist(),
         "stress": [0.04 * (volume - 12.0)] * 3 + [0.0] * 3,
         "k_grid": [1, 1, 1],
+        "k_shifted": False,
         "k_points": 1,
         "iterations": 1,
         "settings": settings._asdict(),
@@ -161,6 +163,31 @@ def test_unfinished_work_is_refused_unless_asked_for(work):
     with pytest.raises(ValueError, match="all structures must have labels, 2 of 6 have none"):
         collect.collect(place / "structures.xyz", folder.path, place / "cu_li.xyz.gz")
     assert collect.collect(place / "structures.xyz", folder.path, place / "cu_li.xyz.gz", partial=True)["missing"] == 2
+
+
+def test_a_set_that_is_unpacked_goes_on_where_it_ended(work):
+    frames, place, folder = work
+    run(frames[:4], folder)
+    collect.collect(place / "structures.xyz", folder.path, place / "cu_li.xyz.gz", partial=True)
+    run(frames, folder)
+    collect.collect(place / "structures.xyz", folder.path, place / "all.xyz.gz")
+    other = label.Folder(place / "elsewhere")
+    assert unpack.unpack(place / "cu_li.xyz.gz", other) == 4
+    assert unpack.unpack(place / "cu_li.xyz.gz", other) == 0
+    labelled = []
+
+    def counted(atoms, settings, log):
+        labelled.append(log)
+        return harmonic(atoms, settings, log)
+
+    for atoms in frames:
+        label.label_one(atoms, Settings(), other, counted)
+    assert len(labelled) == 2
+    collect.collect(place / "structures.xyz", other.path, place / "again.xyz.gz")
+    assert (place / "again.xyz.gz").read_bytes() == (place / "all.xyz.gz").read_bytes()
+    (place / "cu_li.json").unlink()
+    with pytest.raises(ValueError, match="record of the set must lie beside it"):
+        unpack.unpack(place / "cu_li.xyz.gz", other)
 
 
 def test_an_unknown_data_set_is_told(tmp_path):

@@ -50,7 +50,7 @@ RECORD = {
 @pytest.mark.parametrize("data_set", SETS)
 def test_every_run_of_a_table_is_a_valid_configuration(data_set: str, settings: str) -> None:
     variants = accuracy_settings.available(data_set, settings)
-    assert bool(variants) == (settings == "ours" or data_set not in ("3bpa", "si"))
+    assert bool(variants) == (settings == "ours" or data_set not in ("3bpa", "si", "cu_li_dft"))
     for variant in variants:
         content = accuracy_settings.configuration(data_set, variant, settings, 1, "/data", "quick", 60.0, None)
         config = check_config(content, variant)
@@ -79,8 +79,8 @@ def test_settings_of_the_paper_are_those_it_reports() -> None:
     assert frozen["qdi"] == model["qdi"] | {"trainable": False}
 
 
-def row(variant: str, seed: int, forces: float, program: str = "qallegro", latency: float = 50.0) -> Row:
-    return Row(program, "ours", variant, seed, 70_000, forces, 1.4 * forces, 0.5, 0.7, 120.0, 1000, latency)
+def row(variant: str, seed: int, forces: float, program: str = "qallegro", latency: float = 50.0, stress: float = 0.3) -> Row:
+    return Row(program, "ours", variant, seed, 70_000, forces, 1.4 * forces, 0.5, 0.7, 120.0, 1000, latency, stress)
 
 
 def test_rows_survive_a_file_with_what_is_not_known(tmp_path: Path) -> None:
@@ -91,8 +91,9 @@ def test_rows_survive_a_file_with_what_is_not_known(tmp_path: Path) -> None:
 
 
 def test_table_holds_runs_peers_literature_and_claims(tmp_path: Path) -> None:
-    rows = [row(v, s, f + 0.01 * s) for v, f in (("allegro", 10.0), ("mlp", 9.0), ("qdi", 9.0)) for s in (1, 2, 3)]
-    rows.append(row("64 channels", 1, 12.0, program="mace", latency=math.nan)._replace(parameters=0, steps=0))
+    no = math.nan
+    rows = [row(v, s, f + 0.01 * s, stress=no) for v, f in (("allegro", 10.0), ("mlp", 9.0), ("qdi", 9.0)) for s in (1, 2, 3)]
+    rows.append(row("64 channels", 1, 12.0, program="mace", latency=no, stress=no)._replace(parameters=0, steps=0))
     text = accuracy_report.markdown("aspirin", rows, RECORD)
     assert "| Allegro, ours | 70,000 | 3 | 10.02 ± 0.01 | 14.03 ± 0.01 | 0.50 ± 0.00 | 0.70 ± 0.00 | 2 min | 1,000 | 50.0 ± 0.0 |" in text
     assert "| mace 64 channels, trained here | - | 1 | 12.00 |" in text and "| MACE (Batatia et al." in text
@@ -100,6 +101,11 @@ def test_table_holds_runs_peers_literature_and_claims(tmp_path: Path) -> None:
     assert "+QDI has lower errors than Allegro, by 1.00 meV/Å" in text and "no difference resolved" in text
     accuracy_report.draw("aspirin", rows, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").stat().st_size > 1000
+
+
+def test_table_of_a_crystal_holds_stress() -> None:
+    text = accuracy_report.markdown("cu_li_dft", [row("allegro", s, 10.0, stress=0.1 * s) for s in (1, 2, 3)], RECORD)
+    assert "| energy RMSE | stress MAE (GPa) | training |" in text and "| 0.70 ± 0.00 | 0.20 ± 0.10 | 2 min |" in text
 
 
 def test_table_of_energies_alone() -> None:

@@ -93,3 +93,23 @@ def test_separate_files(tmp_path: Path) -> None:
 def test_order_of_a_subset_is_that_of_the_file() -> None:
     parts = indices(Split(train=20, validation=5))
     assert all(np.all(np.diff(part) > 0) for part in parts.values())
+
+
+def test_frames_say_themselves_where_they_belong(tmp_path: Path) -> None:
+    frames = emt_frames(6)
+    for atoms, subset in zip(frames, ["train", "test", "train", "validation", "train", "validation"], strict=True):
+        atoms.info["split"] = subset
+    file = write_frames(tmp_path / "a.xyz", frames)
+    data = load(tmp_path, train=str(file), split={"from_frames": True})
+    assert {k: len(v) for k, v in data.samples.items()} == {"train": 3, "validation": 2, "test": 1}
+    assert [entry["frames"] for entry in data.splits["validation"]] == [[3, 5]]
+    del frames[2].info["split"]
+    write_frames(file, frames)
+    with pytest.raises(DataError, match="`split` must be one of train, validation, test .*, got '' in `.*a.xyz`, frame 2; write it"):
+        load(tmp_path, train=str(file), split={"from_frames": True})
+
+
+@pytest.mark.parametrize("others", [{"validation": 3}, {"train": 2}, {"file": "splits.json"}])
+def test_frames_are_dealt_out_in_one_way(others: dict) -> None:
+    with pytest.raises(ValueError, match="frames must be dealt out in one way, got .*`from_frames`"):
+        DataConfig.model_validate({"train": "a.xyz", "split": {"from_frames": True} | others})

@@ -47,7 +47,7 @@ class Units(Strict):
 class Source(Strict):
     """One file of frames."""
 
-    path: str
+    path: str = Field(description="a file; or `qallegro:NAME` for a data set of the package, `qallegro:NAME/test` for one of its splits")
     index: str | None = Field(None, description='frames to take, as a Python slice such as ":500" or "::10"')
     keys: Keys | None = Field(None, description="as `data.keys`, for this file alone")
     units: Units | None = Field(None, description="as `data.units`, for this file alone")
@@ -99,6 +99,16 @@ class Split(Strict):
     test: Share | None = Field(None, description="count or fraction")
     seed: int = Field(0, ge=0, description="of the shuffling")
     file: str | None = Field(None, description="use the frames listed in this `splits.json` of an earlier run")
+    from_frames: bool = Field(False, description="use what each frame says itself, under `split`: `train`, `validation` or `test`")
+
+    @model_validator(mode="after")
+    def _one_way_of_splitting(self) -> "Split":
+        shares = [name for name in ("train", "validation", "test") if getattr(self, name) is not None]
+        ways = [*(["file"] if self.file else []), *(["from_frames"] if self.from_frames else [])]
+        if len(ways) > 1 or (self.from_frames and shares):
+            named = ", ".join(f"`{name}`" for name in [*shares, *ways])
+            raise ValueError(f"frames must be dealt out in one way, got {named}; leave all but one out")
+        return self
 
 
 class DataConfig(Strict):
@@ -129,8 +139,9 @@ class DataConfig(Strict):
         for subset in ("validation", "test"):
             if getattr(self, subset) is not None and getattr(self.split, subset) is not None:
                 raise ValueError(f"`{subset}` frames must come from `data.{subset}` or from `data.split.{subset}`, not from both")
-        if self.split.file is None and self.validation is None and self.split.validation is None:
+        if self.validation is None and self.split.validation is None and not (self.split.file or self.split.from_frames):
             raise ValueError(
-                "validation frames must be given: `data.validation` names files, or `data.split.validation` a count or a fraction"
+                "validation frames must be given: `data.validation` names files, `data.split.validation` a count or a fraction, "
+                "or `data.split.from_frames` leaves it to the frames"
             )
         return self

@@ -19,6 +19,7 @@ class Frame(NamedTuple):
     source: str  #: file it came from
     index: int  #: position in that file, from 0
     config_type: str = ""  #: the file's own name for this kind of frame
+    split: str = ""  #: the subset that the file puts this frame in, if it says so
 
     @property
     def where(self) -> str:

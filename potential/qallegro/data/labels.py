@@ -69,6 +69,7 @@ class Labels:
             source=source,
             index=index,
             config_type=str(atoms.info.get("config_type", "")),
+            split=str(atoms.info.get("split", "")),
         )
 
     def check_found(self, source: str) -> None:

@@ -12,12 +12,15 @@ from typing import Any
 import ase
 import ase.io
 
+from qallegro import datasets
 from qallegro.data.config import Keys, Source, Units
 from qallegro.data.frame import Frame
 from qallegro.data.labels import Labels
 from qallegro.data.npz import read_npz
 from qallegro.errors import DataError
 
+#: before the name of a data set that comes with the package
+OWN = "qallegro:"
 _COMPRESSED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
@@ -35,7 +38,7 @@ def read_frames(source: Source | str | Path, root: str | Path = ".", keys: Keys 
     """
     source = source if isinstance(source, Source) else Source(path=str(source))
     keys, units = source.keys or keys or Keys(), source.units or units or Units()
-    path = Path(root) / source.path
+    path, subset = resolve(source.path, root)
     if not path.is_file():
         raise DataError(f"data file must exist, got `{path}`; relative paths start from `data.root`, or from the configuration's folder")
     wanted = _slice(source.index, path)
@@ -43,14 +46,33 @@ def read_frames(source: Source | str | Path, root: str | Path = ".", keys: Keys 
         frames = read_npz(path, keys, units)
     else:
         labels = Labels(keys, units)
-        # A slice that ends within the file spares reading the rest; one that counts from the end does not.
-        stop = wanted.stop if (wanted.stop or 0) > 0 and (wanted.step or 1) > 0 and (wanted.start or 0) >= 0 else None
+        stop = None if subset else _stop(wanted)
         frames = [labels.frame(atoms, str(path), index) for index, atoms in enumerate(islice(atoms_of(path), stop))]
         labels.check_found(str(path))
+    if subset:
+        frames = [frame for frame in frames if frame.split == subset]
     frames = frames[wanted]
     if not frames:
         raise DataError(f"data file must hold frames, got none in `{path}`" + (f" for index {source.index!r}" if source.index else ""))
     return frames
+
+
+def resolve(text: str, root: str | Path = ".") -> tuple[Path, str | None]:
+    """The file that a path in a configuration means, and the subset of its frames that is asked for.
+
+    Args:
+        text: a path relative to `root`; or `qallegro:NAME`, a data set of the package; or `qallegro:NAME/SUBSET`, one of its splits.
+        root: folder that relative paths start from.
+
+    Raises:
+        DataError: the package holds no data set of that name, or a data set no such split.
+    """
+    if not text.startswith(OWN):
+        return Path(root) / text, None
+    name, slash, subset = text.removeprefix(OWN).partition("/")
+    if slash and subset not in datasets.Splits._fields:
+        raise DataError(f"split of a data set must be one of {', '.join(datasets.Splits._fields)}, got {subset!r} in `{text}`")
+    return datasets.path(name), subset or None
 
 
 def atoms_of(path: Path) -> Iterator[ase.Atoms]:
@@ -82,6 +104,11 @@ def atoms_of(path: Path) -> Iterator[ase.Atoms]:
 def _read(path: Path) -> Iterator[ase.Atoms]:
     # Extended XYZ is by far the most common `.xyz` here; ASE's guess reads the first line only.
     return ase.io.iread(path, ":", format="extxyz" if path.suffix in (".xyz", ".extxyz") else None)
+
+
+def _stop(wanted: slice) -> int | None:
+    """A slice that ends within the file spares reading the rest; one that counts from the end does not."""
+    return wanted.stop if (wanted.stop or 0) > 0 and (wanted.step or 1) > 0 and (wanted.start or 0) >= 0 else None
 
 
 def _slice(text: str | None, path: Path) -> slice:

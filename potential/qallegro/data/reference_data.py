@@ -14,7 +14,7 @@ from qallegro.data.neighbors import fingerprint
 from qallegro.data.readers import read_frames
 from qallegro.data.sample import Sample, make_sample
 from qallegro.data.sample_frames import pick_sample_frames
-from qallegro.data.splits import SUBSETS, frames_of_record, split_frames, splits_record
+from qallegro.data.splits import SUBSETS, frames_by_own_split, frames_of_record, split_frames, splits_record
 from qallegro.data.statistics import Statistics, compute_statistics
 from qallegro.data.table_cache import neighbor_tables
 from qallegro.errors import DataError
@@ -117,7 +117,12 @@ def _subsets(config: DataConfig, root: Path) -> tuple[dict[str, list[Frame]], li
     pool = [f for f in pool if not f.is_isolated_atom]
     if not pool:
         raise DataError(f"`data.train` must hold frames with neighbors, got isolated atoms alone in `{config.train[0].path}`")
-    subsets = split_frames(pool, config.split) if config.split.file is None else frames_of_record(root / config.split.file, pool)
+    if config.split.from_frames:
+        subsets = frames_by_own_split(pool)
+    elif config.split.file is not None:
+        subsets = frames_of_record(root / config.split.file, pool)
+    else:
+        subsets = split_frames(pool, config.split)
     for subset in ("validation", "test"):
         sources = getattr(config, subset)
         if sources is not None:

@@ -62,6 +62,23 @@ def splits_record(subsets: dict[str, list[Frame]], seed: int) -> dict[str, Any]:
     return record
 
 
+def frames_by_own_split(frames: Sequence[Frame]) -> dict[str, list[Frame]]:
+    """Each frame where its file puts it.
+
+    Raises:
+        DataError: a frame says nothing, or something else.
+    """
+    result: dict[str, list[Frame]] = {subset: [] for subset in SUBSETS}
+    for frame in frames:
+        if frame.split not in result:
+            raise DataError(
+                f"`split` must be one of {', '.join(SUBSETS)} in every frame where `data.split.from_frames` is set, got {frame.split!r} in "
+                f"{frame.where}; write it into the frame's info, or give shares in `data.split`"
+            )
+        result[frame.split].append(frame)
+    return result
+
+
 def frames_of_record(path: Path, frames: Sequence[Frame]) -> dict[str, list[Frame]]:
     """Pick from `frames` those that `splits.json` at `path` lists; files are recognised by their hash, wherever they lie now.
 

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import ase.io
 import numpy as np
 from ase import Atoms, units
-from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 
 from qallegro.errors import QAllegroError
@@ -52,20 +51,6 @@ class Trajectory(NamedTuple):
     first_forces: np.ndarray  #: (N, 3) eV/Å
     seconds: float  #: wall time of the steps alone
     steps: int
-
-
-def starting_structure(frame: Atoms, copies: int, spacing: float, temperature: float, seed: int) -> Atoms:
-    """`copies`^3 molecules on a grid, each turned at random, with velocities at `temperature` in K; no drift."""
-    rng = np.random.default_rng(seed)
-    atoms = Atoms(cell=[copies * spacing] * 3, pbc=True)
-    for corner in np.ndindex(copies, copies, copies):
-        one = Atoms(frame.numbers, positions=frame.positions - frame.positions.mean(0))
-        one.rotate(rng.uniform(0, 360), rng.normal(size=3))
-        one.positions += (np.array(corner) + 0.5) * spacing
-        atoms += one
-    thermalize_momenta(atoms, temperature_K=temperature, rng=rng)
-    Stationary(atoms)
-    return atoms
 
 
 def run_lammps(atoms: Atoms, model: Path, species: list[str], steps: int, ranks: int, folder: Path) -> Trajectory:

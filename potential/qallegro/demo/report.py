@@ -10,6 +10,7 @@ import numpy as np
 from rich.table import Table
 
 from qallegro.demo.dynamics import Trajectory
+from qallegro.demo.inputs import ReferenceSpeed
 
 COLORS = ("#00796b", "#e65100", "#5e35b1", "#455a64")
 
@@ -29,12 +30,17 @@ def plot_conservation(path: Path, runs: list[Trajectory], atoms: int) -> None:
     plt.close(figure)
 
 
-def plot_speed(path: Path, runs: list[Trajectory], atoms: int, reference: float) -> None:
-    """Time per atom and step of each run beside the reference method's (microseconds)."""
-    labels = [run.label for run in runs] + ["GFN2-xTB\n(reference)"]
-    values = [1e6 * run.seconds / run.steps / atoms for run in runs] + [reference]
-    figure, axes = plt.subplots(figsize=(7.0, 2.8), constrained_layout=True)
-    bars = axes.barh(labels[::-1], values[::-1], color=[COLORS[3], *COLORS[: len(runs)][::-1]])
+def plot_speed(path: Path, runs: list[Trajectory], atoms: int, reference: ReferenceSpeed | None) -> None:
+    """Time per atom and step of each run (microseconds), beside the reference method's where it is known."""
+    labels = [run.label for run in runs]
+    values = [1e6 * run.seconds / run.steps / atoms for run in runs]
+    colors = list(COLORS[: len(runs)])
+    if reference is not None:
+        labels.append(f"{reference.label}\n(reference)")
+        values.append(reference.microseconds)
+        colors.append(COLORS[3])
+    figure, axes = plt.subplots(figsize=(7.0, 1.2 + 0.4 * len(labels)), constrained_layout=True)
+    bars = axes.barh(labels[::-1], values[::-1], color=colors[::-1])
     axes.bar_label(bars, fmt="%.0f", padding=3)
     axes.set_xlabel("time per atom and step (µs)")
     axes.margins(x=0.12)
@@ -47,9 +53,9 @@ def drift(run: Trajectory, atoms: int) -> float:
     return float(1e3 * np.polyfit(run.time / 1000.0, run.total_energy / atoms, 1)[0])
 
 
-def summary(rows: list[tuple[str, str]]) -> Table:
+def summary(title: str, rows: list[tuple[str, str]]) -> Table:
     """Two columns: quantity, value."""
-    table = Table(show_header=False, title="qallegro demo", title_justify="left")
+    table = Table(show_header=False, title=title, title_justify="left")
     table.add_column(style="bold")
     table.add_column()
     for name, value in rows:

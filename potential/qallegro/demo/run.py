@@ -7,21 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ase import Atoms
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from qallegro.data.units import EV_PER_A3_IN_GPA
 from qallegro.demo import dynamics, report
-from qallegro.demo.reference import sample_molecule, write_frames
+from qallegro.demo.inputs import INPUTS, DemoInput
 from qallegro.errors import ConfigError, QAllegroError
 from qallegro.training.metrics import Errors
 from qallegro.whole_file import write_text
 
-#: molecule known to `ase.build.molecule`
-MOLECULE = "CH3CH2OH"
-FRAMES, VALIDATION, TEST = 1000, 50, 200
-#: MD: molecules along each edge of the box, their distance (no two see each other), starting temperature, steps
-COPIES, SPACING, TEMPERATURE, STEPS = 2, 12.0, 300.0, 1000
+#: of MD
+STEPS = 1000
 
 #: eV/Å, largest difference between LAMMPS and ASE on one structure: float32 network, blocks cut differently
 SAME_FORCES = 5e-5
@@ -29,11 +25,14 @@ SAME_FORCES = 5e-5
 LARGEST_DRIFT = 0.5
 
 
-def run_demo(folder: Path, train_time: str = "150s", seed: int = 1, console: Console | None = None) -> dict[str, Any]:
+def run_demo(
+    folder: Path, name: str = "ethanol", train_time: str = "150s", seed: int = 1, console: Console | None = None
+) -> dict[str, Any]:
     """Run everything, in `folder`.
 
     Args:
         folder: where all files go; must be empty, absent, or hold an earlier demo, which is replaced.
+        name: of the input, one of `INPUTS`.
         train_time: duration of the training.
         seed: of sampling, training and MD.
         console: where to report.
@@ -42,10 +41,9 @@ def run_demo(folder: Path, train_time: str = "150s", seed: int = 1, console: Con
         the figures that the closing table shows, also in `demo.json`.
 
     Raises:
-        ConfigError: the folder holds something else, or a package is missing.
+        ConfigError: there is no such input, the folder holds something else, or a package is missing.
         QAllegroError: a check at the end failed.
     """
-    from qallegro.data.config import Source
     from qallegro.export.exporter import export_model
     from qallegro.training.evaluate import evaluate_file
     from qallegro.training.load_config import check_config
@@ -53,33 +51,27 @@ def run_demo(folder: Path, train_time: str = "150s", seed: int = 1, console: Con
     from qallegro.training.predictors import open_predictor
     from qallegro.training.run import train
 
+    if name not in INPUTS:
+        raise ConfigError(f"demo must be one of {', '.join(INPUTS)}, got {name!r}")
     console = console or Console()
     start = time.perf_counter()
     _clear(folder)
 
     console.rule("1  reference data")
-    bar = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f}"), TimeElapsedColumn())
-    with Progress(*bar, TimeRemainingColumn(), console=console) as progress:
-        clock = time.perf_counter()
-        frames = sample_molecule(MOLECULE, FRAMES, seed, progress)
-        reference_us = 1e6 * (time.perf_counter() - clock) / (progress.tasks[0].total * len(frames[0]))
-    order = np.random.default_rng(seed).permutation(len(frames))
-    write_frames(folder / "train.xyz", [frames[i] for i in order[TEST:]])
-    write_frames(folder / "test.xyz", [frames[i] for i in order[:TEST]])
-    console.print(f"{len(frames)} frames of {frames[0].get_chemical_formula()}: {len(frames) - TEST} to train on, {TEST} held out")
+    chosen = INPUTS[name](folder, seed, console)
+    console.print(chosen.about)
 
     console.rule("2  training")
-    config = _configuration(folder, train_time, seed, _reference_energies(frames))
-    result = train(check_config(config, "demo"), folder / "run", console=console)
+    result = train(check_config(_configuration(chosen, train_time, seed), "demo"), folder / "run", console=console)
 
     console.rule("3  export and evaluation of the exported file")
-    exported = export_model(result.folder.model, folder / "ethanol.qallegro.pth")
-    evaluation = evaluate_file(open_predictor(exported.path), [Source(path=str(folder / "test.xyz"))])
-    plot_parity(evaluation, folder / "parity.png", "ethanol, held-out frames, exported file")
+    exported = export_model(result.folder.model, folder / f"{name}.qallegro.pth")
+    evaluation = evaluate_file(open_predictor(exported.path), [chosen.test])
+    plot_parity(evaluation, folder / "parity.png", f"{chosen.title}, held-out frames, exported file")
     console.print(f"wrote {exported.path}", highlight=False)
 
     console.rule("4  molecular dynamics")
-    atoms = dynamics.starting_structure(frames[order[0]], COPIES, SPACING, TEMPERATURE, seed)
+    atoms = chosen.start
     species = exported.record["atom_types"]
     runs = []
     for ranks in (1, 2):
@@ -88,52 +80,24 @@ def run_demo(folder: Path, train_time: str = "150s", seed: int = 1, console: Con
     with console.status(f"ASE, {STEPS} steps ..."):
         runs.append(dynamics.run_ase(atoms, exported.path, STEPS))
     report.plot_conservation(folder / "conservation.png", runs, len(atoms))
-    report.plot_speed(folder / "speed.png", runs, len(atoms), reference_us)
+    report.plot_speed(folder / "speed.png", runs, len(atoms), chosen.reference_speed)
 
-    figures = _figures(evaluation.errors, runs, len(atoms), reference_us, time.perf_counter() - start)
+    figures = _figures(evaluation.errors, runs, chosen, time.perf_counter() - start)
     write_text(folder / "demo.json", json.dumps(figures, indent=2) + "\n")
     _check(figures)
-    console.print(report.summary(_rows(figures, len(atoms))))
+    console.print(report.summary(f"qallegro demo: {chosen.title}", _rows(figures, len(atoms))))
     console.print("plots and files:", highlight=False)
     for path in (folder / "parity.png", folder / "conservation.png", folder / "speed.png", result.folder.plots, exported.path):
         console.print(f"  {path}", highlight=False)
     return figures
 
 
-def _reference_energies(frames: list[Atoms]) -> dict[str, float]:
-    """The mean energy per atom for each species: one molecule cannot tell its species apart, and need not."""
-    mean = float(np.mean([frame.get_potential_energy() / len(frame) for frame in frames]))
-    return dict.fromkeys(sorted(set(frames[0].get_chemical_symbols())), mean)
-
-
-def _configuration(folder: Path, train_time: str, seed: int, references: dict[str, float]) -> dict[str, Any]:
+def _configuration(chosen: DemoInput, train_time: str, seed: int) -> dict[str, Any]:
     return {
         "seed": seed,
-        "data": {
-            "root": str(folder),
-            "train": "train.xyz",
-            "test": "test.xyz",
-            "split": {"validation": VALIDATION},
-            "reference_energies": references,
-        },
-        "model": {
-            "r_max": 4.5,
-            "l_max": 2,
-            "num_layers": 2,
-            "num_scalar_features": 32,
-            "num_tensor_features": 8,
-            "scalar_embed_mlp": {"width": 32},
-            "latent_mlp": {"width": 32},
-            "readout_mlp": {"width": 32},
-        },
-        "training": {
-            "batch_size": 8,
-            "max_epochs": 400,
-            "max_time": train_time,
-            "optimizer": {"learning_rate": 2e-2},
-            "schedule": {"over": "time"},
-            "gradient_clip": 0.1,
-        },
+        "data": chosen.data,
+        "model": chosen.model,
+        "training": chosen.training | {"max_time": train_time, "schedule": {"over": "time"}},
         "trainer": {"accelerator": "cpu"},
     }
 
@@ -148,16 +112,20 @@ def _clear(folder: Path) -> None:
     (folder / ".demo").touch()
 
 
-def _figures(errors: Errors, runs: list[dynamics.Trajectory], atoms: int, reference_us: float, seconds: float) -> dict[str, Any]:
-    first = runs[0]
-    return {
+def _figures(errors: Errors, runs: list[dynamics.Trajectory], chosen: DemoInput, seconds: float) -> dict[str, Any]:
+    first, atoms = runs[0], len(chosen.start)
+    times = {run.label: 1e6 * run.seconds / run.steps / atoms for run in runs}
+    if chosen.reference_speed is not None:
+        times[chosen.reference_speed.label] = chosen.reference_speed.microseconds
+    stress = {"stress_mae": errors.stress.mae, "stress_rmse": errors.stress.rmse} if errors.stress.count else {}
+    return stress | {
         "forces_mae": errors.forces.mae,
         "forces_rmse": errors.forces.rmse,
         "energy_mae": errors.energy.mae,
         "largest_force_difference": max(float(np.abs(run.first_forces - first.first_forces).max()) for run in runs[1:]),
         "largest_energy_difference": max(abs(float(run.potential_energy[0] - first.potential_energy[0])) for run in runs[1:]) / atoms,
         "drift": {run.label: report.drift(run, atoms) for run in runs},
-        "microseconds_per_atom_step": {run.label: 1e6 * run.seconds / run.steps / atoms for run in runs} | {"GFN2-xTB": reference_us},
+        "microseconds_per_atom_step": times,
         "seconds": seconds,
     }
 
@@ -175,11 +143,15 @@ def _rows(figures: dict[str, Any], atoms: int) -> list[tuple[str, str]]:
     rows = [
         ("forces, held-out frames", f"MAE {1e3 * figures['forces_mae']:.1f} meV/Å, RMSE {1e3 * figures['forces_rmse']:.1f} meV/Å"),
         ("energy, held-out frames", f"MAE {1e3 * figures['energy_mae']:.2f} meV/atom"),
+    ]
+    if "stress_mae" in figures:
+        rows.append(("stress, held-out frames", f"MAE {EV_PER_A3_IN_GPA * figures['stress_mae']:.2f} GPa"))
+    rows.append(
         (
             "LAMMPS (1, 2 ranks) and ASE agree",
             f"forces {figures['largest_force_difference']:.1e} eV/Å, energy {figures['largest_energy_difference']:.1e} eV/atom",
-        ),
-    ]
+        )
+    )
     rows += [(f"energy drift, {label}", f"{drift:+.4f} meV/atom/ps") for label, drift in figures["drift"].items()]
     rows += [(f"time, {label}", f"{value:.0f} µs per atom and step") for label, value in figures["microseconds_per_atom_step"].items()]
     rows.append(("whole demo", f"{figures['seconds'] / 60:.1f} minutes, {atoms} atoms in MD"))

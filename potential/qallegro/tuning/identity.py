@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from qallegro.data.readers import resolve
 from qallegro.errors import ConfigError, DataError
 from qallegro.training.config import RunConfig
 
@@ -39,7 +40,7 @@ def data_hashes(config: RunConfig) -> dict[str, str]:
         names.append(reference["path"])
     result = {}
     for name in names:
-        path = Path(data.root or ".") / name
+        path, _ = resolve(name, data.root or ".")
         try:
             with open(path, "rb") as file:
                 result[name] = hashlib.file_digest(file, "sha256").hexdigest()
