@@ -10,11 +10,11 @@ from ase.build import bulk
 from lammps_runner import LAYOUTS, dump_frames, observe_lines, run_lammps, run_well, snapshot, system_lines, thermo_rows, write_data
 from lammps_systems import NAMES, SYSTEMS, alloy
 from native_files import random_potential, write_native_file
+from novelty_samples import rattled_alloys, samples_of
 from qallegro.data.pair_ranges import pair_ranges
 from qallegro.uncertainty.novelty import novelty_scale
 from qallegro_ase import ExtrapolationWarning, QAllegroCalculator
 from systems import tiny_config
-from uncertainty.test_novelty import rattled_alloys, samples_of
 
 #: float64; distances of latent features are divided by spreads down to 1e-4 of the largest
 ROUNDING, AGREEMENT = 1e-11, 1e-8

@@ -8,8 +8,7 @@ import torch
 
 from lammps_systems import alloy, cluster
 from native_files import random_potential, write_native_file
-from qallegro.data.neighbors import neighbor_table
-from qallegro.data.sample import Sample
+from novelty_samples import rattled_alloys, samples_of
 from qallegro.uncertainty.latents import Latents
 from qallegro.uncertainty.novelty import NoveltyScale, novelty_scale
 from qallegro_ase import ExtrapolationError, ExtrapolationWarning, QAllegroCalculator, SetupError
@@ -17,26 +16,6 @@ from systems import tiny_config
 
 #: float64: distances are divided by spreads down to 1e-4 of the largest
 AGREEMENT = 1e-8
-
-
-def rattled_alloys(count: int, amplitude: float = 0.1, lattice_constant: float = 3.8):
-    structures = []
-    for seed in range(count):
-        atoms = alloy(lattice_constant=lattice_constant)
-        atoms.rattle(amplitude, seed=seed)
-        structures.append(atoms)
-    return structures
-
-
-def samples_of(structures, config):
-    """Training samples without labels."""
-    made = []
-    for atoms in structures:
-        types = np.array([config.atom_types.index(s) for s in atoms.get_chemical_symbols()])
-        table = neighbor_table(atoms.positions, atoms.cell.array, atoms.pbc, config.r_max, types, np.array(config.cutoffs()))
-        nothing = np.full((len(atoms), 3), np.nan)
-        made.append(Sample(types, table, config.r_max, np.nan, np.nan, nothing, np.full((3, 3), np.nan)))
-    return made
 
 
 def test_the_training_set_lies_within_one_and_what_is_strange_beyond():
