@@ -1,6 +1,6 @@
 """A picture of the set: energies over composition and volume, and the sizes of forces, by family.
 
-    .venv/bin/python datasets/cu_li/draw.py [-o cu_li_set.png]
+.venv/bin/python datasets/cu_li/draw.py [-o cu_li_set.png]
 """
 
 import argparse

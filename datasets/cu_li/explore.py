@@ -20,8 +20,6 @@ from ase import Atoms
 from cells import random_alloy, with_volume
 from families import ELEMENTS, closest, generator
 
-from qallegro import datasets
-
 #: eV/Å, deviation of the committee: above the first a structure is worth a label, above the second the run has left the world
 UNSURE, LOST = 0.15, 1.5
 #: over the smallest distance that the set allows: nearer atoms tell of the potential's failure, not of melts
@@ -154,9 +152,8 @@ def main() -> None:
         if not candidates:
             sys.exit(f"error: structures with a deviation above {UNSURE} eV/Å must be found, there were none; the labels cover these runs")
         ase.io.write(folder / "candidates.xyz", candidates, format="extxyz")
-        model, known = str(files[0].with_name("model.pth")), str(datasets.path("cu_li"))
-        count = str(arguments.count)
-        call("qallegro", "select", "candidates.xyz", "--model", model, "--known", known, "-n", count, "-o", "active.xyz", folder=folder)
+        choice = ["--known", "qallegro:cu_li", "-n", str(arguments.count), "-o", "active.xyz"]
+        call("qallegro", "select", "candidates.xyz", "--model", str(files[0].with_name("model.pth")), *choice, folder=folder)
     except RuntimeError as error:
         sys.exit(f"error: {error}")
     print(f"wrote {folder / 'active.xyz'}")

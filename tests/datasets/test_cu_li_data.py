@@ -8,7 +8,7 @@ import pytest
 
 from qallegro import datasets
 from qallegro.data.config import DataConfig
-from qallegro.data.readers import read_frames
+from qallegro.data.readers import read_frames, structures
 from qallegro.data.reference_data import CutoffTable, load_reference_data
 from qallegro.errors import DataError
 
@@ -59,6 +59,7 @@ def test_trains_by_its_name(splits: datasets.Splits) -> None:
 def test_one_split_by_its_name(splits: datasets.Splits) -> None:
     frames = read_frames("qallegro:cu_li/validation")
     assert [frame.energy for frame in frames] == [atoms.get_potential_energy() for atoms in splits.validation]
+    assert [atoms.info["id"] for _, atoms in structures("qallegro:cu_li/validation")] == [a.info["id"] for a in splits.validation]
 
 
 @pytest.mark.parametrize(

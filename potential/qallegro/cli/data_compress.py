@@ -22,8 +22,8 @@ def compress(
     from rich.table import Table
 
     from qallegro.cli.write import check_folder
-    from qallegro.data.readers import atoms_of
-    from qallegro.errors import ConfigError, DataError
+    from qallegro.data.readers import structures
+    from qallegro.errors import ConfigError
     from qallegro.uncertainty.compression import compress_structures
     from qallegro.whole_file import whole_file
 
@@ -34,9 +34,7 @@ def compress(
     check_folder(output.parent, "--output")
     frames, places = [], []
     for path in files:
-        if not path.is_file():
-            raise DataError(f"a file of structures must exist, got `{path}`")
-        for index, atoms in enumerate(atoms_of(path)):
+        for index, atoms in structures(path):
             frames.append(atoms)
             places.append((path, index))
     console = Console()

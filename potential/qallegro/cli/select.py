@@ -29,7 +29,7 @@ def select(
     from rich.table import Table
 
     from qallegro.cli.write import check_folder
-    from qallegro.data.readers import atoms_of
+    from qallegro.data.readers import structures
     from qallegro.errors import ConfigError, DataError
     from qallegro.uncertainty.environments import EnvironmentSpace
     from qallegro.uncertainty.farthest import farthest_structures
@@ -45,9 +45,7 @@ def select(
     latents = Latents.of_checkpoint(model)
     frames, places, n_candidates = [], [], 0
     for number, path in enumerate([*files, *(known or [])]):
-        if not path.is_file():
-            raise DataError(f"a file of structures must exist, got `{path}`")
-        for index, atoms in enumerate(atoms_of(path)):
+        for index, atoms in structures(path):
             frames.append(atoms)
             places.append((path, index))
             n_candidates += number < len(files)

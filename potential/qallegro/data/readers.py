@@ -75,6 +75,20 @@ def resolve(text: str, root: str | Path = ".") -> tuple[Path, str | None]:
     return datasets.path(name), subset or None
 
 
+def structures(text: str | Path) -> Iterator[tuple[int, ase.Atoms]]:
+    """Structures of a file or of a data set (`resolve`), labelled or not, each with its number in the file.
+
+    Raises:
+        DataError: there is no such file or data set, or it cannot be read.
+    """
+    path, subset = resolve(str(text))
+    if not path.is_file():
+        raise DataError(f"a file of structures must exist, got `{path}`")
+    for index, atoms in enumerate(atoms_of(path)):
+        if subset is None or atoms.info.get("split") == subset:
+            yield index, atoms
+
+
 def atoms_of(path: Path) -> Iterator[ase.Atoms]:
     """Frames as ASE sees them. A compressed file is unpacked first: ASE seeks back and forth in it, at quadratic cost."""
     count = 0
