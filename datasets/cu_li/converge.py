@@ -28,6 +28,8 @@ SCANS = {
 UNITS = {"cutoff": "eV", "k_density": "Å", "k_density_symmetric": "Å", "smearing": "eV"}
 #: meV/atom of energy differences, meV/Å of forces, meV/Å³ of stress
 COLUMNS = ("energy differences (meV/atom)", "forces (meV/Å)", "stress (meV/Å³)")
+#: in the units of all columns; less is zero
+LEAST = 1e-6
 
 
 def samples() -> dict[str, Atoms]:
@@ -111,7 +113,9 @@ def draw(rows: list[dict], path: Path) -> None:
     for axis, (quantity, values) in zip(axes, SCANS.items(), strict=True):
         chosen = [row for row in rows if row["quantity"] == quantity and row["value"] != values[0]]
         for column, marker in zip(COLUMNS, "osv", strict=True):
-            axis.semilogy([row["value"] for row in chosen], [row[column] for row in chosen], marker=marker, label=column)
+            # Forces that symmetry makes zero have no place on a logarithmic axis.
+            shown = [row[column] if row[column] > LEAST else np.nan for row in chosen]
+            axis.semilogy([row["value"] for row in chosen], shown, marker=marker, label=column)
         axis.set_xlabel(f"{quantity.replace('_', ' ')} ({UNITS[quantity]})")
         axis.set_title(f"against {values[0]:g} {UNITS[quantity]}", fontsize=10)
         axis.grid(alpha=0.3, which="both")
