@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -30,9 +31,9 @@ def test_labels_are_whole_and_the_record_is_of_this_file(splits: datasets.Splits
     for atoms in frames:
         assert np.isfinite(atoms.get_potential_energy()) and np.isfinite(atoms.get_stress()).all()
         assert np.abs(atoms.get_forces().mean(axis=0)).max() < 0.02
-    assert {atoms.info["family"] for atoms in frames} == {
-        "bulk", "ordered", "random", "vacancy", "slab", "interface", "melt", "molecule"
-    }  # fmt: skip
+    assert record["families"] == Counter(atoms.info["family"] for atoms in frames)
+    assert min(record["families"].values()) >= 10
+    assert len(frames) >= 400 and 2 <= np.mean([len(atoms) for atoms in frames]) <= 16
 
 
 def test_no_group_lies_in_two_splits(splits: datasets.Splits) -> None:
