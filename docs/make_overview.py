@@ -1,4 +1,4 @@
-"""Draws docs/images/overview.png from a finished demo: `python docs/make_overview.py demo_output`."""
+"""Draws docs/images/overview.png from a finished demo: `python docs/make_overview.py demo_output/ethanol`."""
 
 import csv
 import json
@@ -82,4 +82,4 @@ def _draw_speed(axes: plt.Axes, figures: dict) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "demo_output"))
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "demo_output/ethanol"))

@@ -9,6 +9,7 @@ import ase.io
 import numpy as np
 
 from accuracy_sets import AccuracySet
+from qallegro.data.config import Source
 from qallegro.data.readers import read_frames
 from qallegro.errors import QAllegroError
 from qallegro.export.exporter import export_model
@@ -94,9 +95,9 @@ def latency(exported: Path, chosen: AccuracySet, root: Path, folder: Path) -> fl
     Raises:
         QAllegroError: the runtime refuses the file or the structure.
     """
-    frames = read_frames(chosen.data["test"][0], root)
     # Of a crystal's frames the largest: the first may be a strained cell of one atom.
-    frame = frames[0] if chosen.latency_atoms is None else max(frames, key=lambda frame: len(frame.numbers))
+    wanted = Source(path=chosen.data["test"][0], index=":1" if chosen.latency_atoms is None else None)
+    frame = max(read_frames(wanted, root), key=lambda frame: len(frame.numbers))
     sites = ase.Atoms(frame.numbers, frame.positions, cell=frame.cell, pbc=frame.pbc)
     if chosen.latency_atoms is not None:
         sites = sites.repeat(repeats_for(sites, chosen.latency_atoms))

@@ -96,7 +96,7 @@ def calculate(atoms: Atoms, settings: Settings, log: Path) -> dict[str, Any]:
         maxiter=150,
         txt=str(log),
     )
-    result = {
+    result = told | {
         "energy": atoms.get_potential_energy(force_consistent=True),
         "energy_zero_smearing": atoms.get_potential_energy(),
         "forces": atoms.get_forces().tolist(),
@@ -105,16 +105,12 @@ def calculate(atoms: Atoms, settings: Settings, log: Path) -> dict[str, Any]:
         "iterations": atoms.calc.get_number_of_iterations(),
         "setups": {setup.symbol: setup.fingerprint for setup in atoms.calc.setups},
     }
-    return (
-        result
-        | told
-        | {
-            "settings": settings._asdict(),
-            "versions": {"gpaw": gpaw.__version__, "ase": ase.__version__, "numpy": numpy.__version__, "python": platform.python_version()},
-            "seconds": time.time() - started,
-            "processor_seconds": time.process_time() - processor,
-        }
-    )
+    return result | {
+        "settings": settings._asdict(),
+        "versions": {"gpaw": gpaw.__version__, "ase": ase.__version__, "numpy": numpy.__version__, "python": platform.python_version()},
+        "seconds": time.time() - started,
+        "processor_seconds": time.process_time() - processor,
+    }
 
 
 def write_json(path: Path, content: Any) -> None:

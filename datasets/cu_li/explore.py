@@ -32,10 +32,33 @@ LATTICES = {"fcc": (2, 2, 2), "bcc": (2, 2, 2), "hcp": (2, 2, 1)}
 VOLUMES = (1.0, 1.15)
 #: steps of 1 fs
 STEPS = 6000
-MODEL = {
-    "r_max": 5.0, "l_max": 2, "num_layers": 2, "num_scalar_features": 32, "num_tensor_features": 8,
-    "scalar_embed_mlp": {"width": 32}, "latent_mlp": {"width": 32}, "readout_mlp": {"width": 32},
-}  # fmt: skip
+#: of each member; its duration is added
+CONFIG = {
+    "seed": 1,
+    "data": {
+        "train": "qallegro:cu_li",
+        "split": {"from_frames": True},
+        "energy_scale": "forces_rms_per_type",
+        "avg_num_neighbors": "per_type",
+    },
+    "model": {
+        "r_max": 5.0,
+        "l_max": 2,
+        "num_layers": 2,
+        "num_scalar_features": 32,
+        "num_tensor_features": 8,
+        "scalar_embed_mlp": {"width": 32},
+        "latent_mlp": {"width": 32},
+        "readout_mlp": {"width": 32},
+    },
+    "training": {
+        "batch_size": 4,
+        "max_epochs": 10000,
+        "schedule": {"over": "time"},
+        "loss": {"function": "huber"},
+        "optimizer": {"learning_rate": 0.02},
+    },
+}
 
 _INPUT = """\
 units metal
@@ -96,12 +119,9 @@ def committee(folder: Path, members: int, train_time: str) -> list[Path]:
     """Train and export, unless that is done."""
     files = [folder / "committee" / f"member_{k}" / "model.qallegro.pth" for k in range(members)]
     if not all(file.exists() for file in files):
-        loss = {"function": "huber"}
-        training = {"batch_size": 4, "max_epochs": 10000, "max_time": train_time, "schedule": {"over": "time"}, "loss": loss}
-        data = {"train": "qallegro:cu_li", "split": {"from_frames": True}, "energy_scale": "forces_rms_per_type"}
-        config = {"seed": 1, "data": data | {"avg_num_neighbors": "per_type"}, "model": MODEL}
-        (folder / "committee.yaml").write_text(yaml.safe_dump(config | {"training": training | {"optimizer": {"learning_rate": 0.02}}}))
-        call("qallegro", "train", "committee.yaml", "-o", "committee", "--members", str(members), folder=folder)
+        (folder / "committee.yaml").write_text(yaml.safe_dump(CONFIG))
+        duration = f"training.max_time={train_time}"
+        call("qallegro", "train", "committee.yaml", "-o", "committee", "--members", str(members), duration, folder=folder)
         call("qallegro", "export", "committee", folder=folder)
     return files
 

@@ -13,7 +13,7 @@ from qallegro.data.readers import read_frames, structures
 from qallegro.data.reference_data import CutoffTable, load_reference_data
 from qallegro.errors import DataError
 
-#: meV/Å, components: forces on atoms that symmetry holds in place, from k-points that keep it
+#: eV/Å, components: forces on atoms that symmetry holds in place, from k-points that keep it
 SYMMETRIC_FORCE = 1e-3
 
 

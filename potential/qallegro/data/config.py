@@ -103,11 +103,9 @@ class Split(Strict):
 
     @model_validator(mode="after")
     def _one_way_of_splitting(self) -> "Split":
-        shares = [name for name in ("train", "validation", "test") if getattr(self, name) is not None]
-        ways = [*(["file"] if self.file else []), *(["from_frames"] if self.from_frames else [])]
-        if len(ways) > 1 or (self.from_frames and shares):
-            named = ", ".join(f"`{name}`" for name in [*shares, *ways])
-            raise ValueError(f"frames must be dealt out in one way, got {named}; leave all but one out")
+        others = [f"`{name}`" for name in ("train", "validation", "test", "file") if getattr(self, name) is not None]
+        if self.from_frames and others:
+            raise ValueError(f"frames must be dealt out in one way, got {', '.join(others)} and `from_frames`; leave all but one out")
         return self
 
 
@@ -139,7 +137,8 @@ class DataConfig(Strict):
         for subset in ("validation", "test"):
             if getattr(self, subset) is not None and getattr(self.split, subset) is not None:
                 raise ValueError(f"`{subset}` frames must come from `data.{subset}` or from `data.split.{subset}`, not from both")
-        if self.validation is None and self.split.validation is None and not (self.split.file or self.split.from_frames):
+        split = self.split
+        if self.validation is None and split.validation is None and split.file is None and not split.from_frames:
             raise ValueError(
                 "validation frames must be given: `data.validation` names files, `data.split.validation` a count or a fraction, "
                 "or `data.split.from_frames` leaves it to the frames"

@@ -101,7 +101,6 @@ def cu_li(folder: Path, seed: int, console: Console) -> DemoInput:
         about=f"{len(train)} cells with PBE labels to train on, {len(validation)} to validate, {len(test)} of other groups held out",
         data={
             "train": "qallegro:cu_li",
-            "test": "qallegro:cu_li/test",
             "split": {"from_frames": True},
             "energy_scale": "forces_rms_per_type",
             "avg_num_neighbors": "per_type",
