@@ -32,7 +32,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=10, help="seeds 1 to N")
     parser.add_argument("--evaluations", type=int, default=60)
     parser.add_argument("--workers", type=int, default=1, help="runs at a time")
-    parser.add_argument("--surrogate", type=Path, default=Path("surrogate.json"), help="written by make_surrogate.py")
+    parser.add_argument("--surrogate", type=Path, default=HERE / "results" / "surrogate.json", help="written by make_surrogate.py")
     parser.add_argument("--report-only", action="store_true", help="report the runs that are finished")
     return parser.parse_args()
 
