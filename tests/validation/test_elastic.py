@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from qallegro.validation.elastic import compute_elastic, polycrystal, summarize, symmetrized
+from qallegro.validation.elastic import compute_elastic, polycrystal, summarize, symmetrized, young_moduli
 from qallegro.validation.equation_of_state import birch_murnaghan, compute_equation_of_state, fit_birch_murnaghan
 from qallegro.validation.errors import StructureError, UnstableError
 from qallegro.validation.relaxation import as_given
@@ -31,6 +31,24 @@ def test_bulk_modulus_agrees_with_the_equation_of_state(fcc):
     expected = 4.0 / 3.0 * stiffness() / (np.sqrt(2.0) * DISTANCE)
     assert state.bulk_modulus == pytest.approx(expected, rel=5e-3)
     assert state.volume == pytest.approx(DISTANCE**3 / np.sqrt(2.0), rel=1e-4)
+
+
+def test_young_moduli_of_a_cubic_crystal_have_their_closed_form(fcc):
+    """1/E = s11 - 2 (s11 - s12 - s44 / 2) (a²b² + b²c² + c²a²) along (a, b, c)."""
+    c11, c12, c44 = 1.1, 0.8, 0.5
+    constants = np.diag([c11 - c12] * 3 + [c44] * 3)
+    constants[:3, :3] += c12
+    s = np.linalg.inv(constants)
+    directions = np.random.default_rng(3).normal(size=(20, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    squares = directions**2
+    mixed = squares[:, 0] * squares[:, 1] + squares[:, 1] * squares[:, 2] + squares[:, 2] * squares[:, 0]
+    expected = 1.0 / (s[0, 0] - 2.0 * (s[0, 0] - s[0, 1] - 0.5 * s[3, 3]) * mixed)
+    assert young_moduli(constants, directions) == pytest.approx(expected, rel=1e-12)
+    # Of a crystal: axes that are alike may change places.
+    found = compute_elastic(fcc, bonds(), strain=2e-3)
+    turned = young_moduli(found.constants, directions[:, [1, 2, 0]])
+    assert turned == pytest.approx(young_moduli(found.constants, directions), rel=1e-9)
 
 
 def test_fit_finds_the_parameters_that_made_the_energies():

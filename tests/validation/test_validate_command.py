@@ -24,6 +24,7 @@ def test_elastic_constants_are_shown_in_gpa_and_written(validate, toy):
     record = json.loads(Path("out/elastic.json").read_text())
     rows = {row["quantity"]: row["value"] for row in record["rows"]}
     assert rows["C11"] == pytest.approx(160.21766 * record["data"]["constants"][0][0])
+    assert Path("out/elastic.png").read_bytes().startswith(b"\x89PNG")
     assert rows["K (Hill)"] == pytest.approx((rows["C11"] + 2 * rows["C12"]) / 3)
 
 

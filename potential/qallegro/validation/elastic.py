@@ -111,6 +111,22 @@ def polycrystal(constants: np.ndarray) -> Moduli:
     return Moduli(*(float(value) for value in numbers))
 
 
+def young_moduli(constants: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Young's modulus under a pull along each direction, 1/E(n) = s_ijkl n_i n_j n_k n_l (Nye, Physical Properties of Crystals (1957)).
+
+    Args:
+        constants: (6, 6) Voigt, positive definite.
+        directions: (n, 3) unit vectors.
+
+    Returns:
+        (n,) in the unit of the constants.
+    """
+    # A pull of 1 along n is the stress n n; its strain, contracted with n n, is 1/E.
+    stresses = np.array([directions[:, a] * directions[:, b] for a, b in VOIGT])
+    strains = np.linalg.solve(constants, stresses)
+    return 1.0 / np.einsum("kn,kn->n", stresses, strains)
+
+
 def in_gpa(value: float | np.ndarray) -> float | np.ndarray:
     """From eV/Å^3 to GPa."""
     return value / ase.units.GPa

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from ase import units
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from qallegro.latency.plot_style import INK, SERIES, styled
 from qallegro.validation.dynamics import Bath, Drift, Motion
+from qallegro.validation.elastic import Elastic, in_gpa, young_moduli
 from qallegro.validation.energy_curves import Curve
 from qallegro.validation.equation_of_state import EquationOfState, birch_murnaghan
 from qallegro.validation.phonons import Phonons
@@ -77,6 +79,47 @@ def plot_equation_of_state(found: EquationOfState) -> Figure:
         axis.plot(found.volumes, 1e3 * (found.energies - found.energy), "o", color=SERIES[1], ms=5, label="potential")
         axis.set(title="equation of state", xlabel="volume (Å³/atom)", ylabel="energy above the minimum (meV/atom)")
         axis.legend()
+    return figure
+
+
+def plot_elastic(found: Elastic, names: Sequence[str], values: Sequence[float], references: Sequence[Sequence[float]]) -> Figure:
+    """Constants beside those of the literature, and Young's modulus against direction where the crystal is stable.
+
+    Args:
+        names: of constants.
+        values: of the potential, GPa.
+        references: of each constant what is known, GPa; the first one is compared with.
+    """
+    with styled():
+        figure = Figure(figsize=(8.4, 3.8) if found.stable else (4.8, 3.6), layout="constrained")
+        axis = figure.add_subplot(1, 2, 1) if found.stable else figure.subplots()
+        places = np.arange(len(names))
+        axis.bar(places, values, width=0.6, color=SERIES[0], label="potential")
+        labels = ("reference", "further reference")
+        for k, (marker, color) in enumerate((("D", SERIES[1]), ("o", INK))):
+            # Side by side, for they are often the same.
+            shown = [(place + 0.2 * k - 0.1, known[k]) for place, known in zip(places, references, strict=True) if len(known) > k]
+            if shown:
+                axis.plot(*zip(*shown, strict=True), marker, color=color, ms=7, mec="white", label=labels[k])
+        axis.axhline(0.0, color=INK, lw=0.7)
+        low, high = axis.get_ylim()
+        axis.set(title="elastic constants", ylabel="GPa", ylim=(low, high + 0.25 * (high - low)))
+        axis.set_xticks(places, names, rotation=0 if len(names) < 8 else 90)
+        axis.grid(axis="x", visible=False)
+        axis.legend(loc="upper right", ncols=3, columnspacing=1.0, handletextpad=0.4)
+        if found.stable:
+            round_axis = figure.add_subplot(1, 2, 2, projection="polar")
+            angles = np.linspace(0.0, 2.0 * np.pi, 361)
+            x, y = np.cos(angles), np.sin(angles)
+            planes = {"(001), from [100]": (x, y, 0.0 * x), "(1-10), from [110]": (x / np.sqrt(2.0), x / np.sqrt(2.0), y)}
+            for number, (name, direction) in enumerate(planes.items()):
+                moduli = in_gpa(young_moduli(found.constants, np.column_stack(direction)))
+                round_axis.plot(angles, moduli, color=SERIES[number], label=name)
+            round_axis.set_title("Young's modulus (GPa)", loc="center")
+            round_axis.set_rlim(0.0)
+            round_axis.yaxis.set_major_locator(MaxNLocator(4))
+            round_axis.set_rlabel_position(90.0)
+            round_axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=2)
     return figure
 
 

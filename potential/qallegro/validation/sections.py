@@ -19,6 +19,7 @@ from qallegro.validation.plots import (
     plot_conductivity,
     plot_curves,
     plot_drift,
+    plot_elastic,
     plot_equation_of_state,
     plot_motion,
     plot_phonons,
@@ -58,6 +59,7 @@ def elastic_section(found: Elastic, known: Known) -> Section:
         rows = [Row(name, float(c[i, j]), "GPa", known.get(name, [])) for name, i, j in (("C11", 0, 0), ("C12", 0, 1), ("C44", 3, 3))]
     else:
         rows = [Row(f"C{i + 1}{j + 1}", float(c[i, j]), "GPa") for i in range(6) for j in range(i, 6) if abs(c[i, j]) > 1e-3 * abs(c).max()]
+    figure = plot_elastic(found, [r.quantity for r in rows], [r.value for r in rows], [[x.value for x in r.references] for r in rows])
     if found.moduli is not None:
         m = found.moduli
         rows += [Row("K (Hill)", in_gpa(m.bulk), "GPa"), Row("G (Hill)", in_gpa(m.shear), "GPa"), Row("E", in_gpa(m.young), "GPa")]
@@ -71,7 +73,7 @@ def elastic_section(found: Elastic, known: Known) -> Section:
     warnings = []
     if not found.stable:
         warnings.append(f"the crystal is not stable (Born): an eigenvalue of C is {in_gpa(found.smallest_eigenvalue):.3g} GPa")
-    return Section("elastic", "Elastic constants", rows, notes, warnings, data=found)
+    return Section("elastic", "Elastic constants", rows, notes, warnings, figures={"elastic": figure}, data=found)
 
 
 def phonon_section(
