@@ -3,7 +3,6 @@
 import argparse
 import json
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +65,8 @@ def main() -> None:
             first = starting_points(load_tuning(path, words), seed, args.start)
             run_study(load_tuning(path, [*words, f"warm_start={json.dumps(first)}"]), folders[variant][seed], 1, Console())
     records, found = {}, {}
-    words = ["FOLDER" if word == args.root else word for word in sys.argv[1:]]
-    command = shlex.join(["python", "benchmarks/tuning/variant_fronts.py", *words])
+    words = [args.set, "--root", "FOLDER", "--trials", str(args.trials), "--seeds", str(args.seeds), "--start", str(args.start)]
+    command = shlex.join(["OMP_NUM_THREADS=1", "python", "benchmarks/tuning/variant_fronts.py", *words])
     for variant, places in folders.items():
         for seed, place in enumerate(places):
             if not (place / "study.json").is_file():
