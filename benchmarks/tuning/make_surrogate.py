@@ -12,8 +12,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+from qallegro.errors import QAllegroError
 from qallegro.tuning.front import results
 from qallegro.tuning.study import open_study
+
+from surrogate import explained
 
 FEWEST_PER_PARAMETER = 3  # trials
 
@@ -22,9 +25,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", help="folder, or URL of the storage")
     parser.add_argument("-o", "--output", type=Path, default=Path("surrogate.json"))
-    parser.add_argument("--smoothing", type=float, default=1e-3, help="of the spline; 0 goes through every trial")
+    parser.add_argument("--smoothing", type=float, default=1.0, help="of the spline; 0 goes through every trial")
     args = parser.parse_args()
-    opened = open_study(args.study)
+    try:
+        opened = open_study(args.study)
+    except QAllegroError as error:
+        raise SystemExit(f"error: {error}") from error
     done = results(opened.config, opened.study.get_trials(deepcopy=False))
     trials = done.trials
     if not trials:
@@ -38,6 +44,8 @@ def main() -> None:
         )
     columns = {n: np.log(c) if c.min() > 0 and c.max() > 20 * c.min() else c for n, c in columns.items()}
     points = np.column_stack(list(columns.values()))
+    unit = (points - points.min(axis=0)) / np.ptp(points, axis=0)
+    shares = explained(unit, np.log(done.values), args.smoothing)
     args.output.write_text(
         json.dumps(
             {
@@ -48,10 +56,14 @@ def main() -> None:
                 "upper": points.max(axis=0).tolist(),
                 "objectives": done.values.tolist(),
                 "smoothing": args.smoothing,
-            }
+            },
+            indent=1,
         )
+        + "\n"
     )
     print(f"{args.output}: {len(trials)} trials, {len(columns)} parameters ({', '.join(columns)})")
+    told = (f"{name} {share:.2f}" for name, share in zip(done.names, shares, strict=True))
+    print(f"share of the variance that the others predict of each trial: {', '.join(told)}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,23 @@ from scipy.interpolate import RBFInterpolator
 from problems import Evaluation, Problem
 
 
+def spline(unit: np.ndarray, logarithms: np.ndarray, smoothing: float) -> RBFInterpolator:
+    """The fit of both: a thin plate spline, with a plane below it.
+
+    Args:
+        unit: (trials, parameters) points in the unit box.
+        logarithms: (trials, objectives).
+        smoothing: 0 goes through every trial.
+    """
+    return RBFInterpolator(unit, logarithms, kernel="thin_plate_spline", smoothing=smoothing, degree=1)
+
+
+def explained(unit: np.ndarray, logarithms: np.ndarray, smoothing: float) -> np.ndarray:
+    """Share of the variance of each objective that splines through all other trials predict (squared correlation), (objectives,)."""
+    without = [spline(np.delete(unit, k, 0), np.delete(logarithms, k, 0), smoothing)(unit[k : k + 1])[0] for k in range(len(unit))]
+    return np.array([np.corrcoef(a, b)[0, 1] ** 2 for a, b in zip(np.array(without).T, logarithms.T, strict=True)])
+
+
 def surrogate_problem(path: Path) -> Problem:
     """The problem that `make_surrogate.py` has written.
 
@@ -19,7 +36,7 @@ def surrogate_problem(path: Path) -> Problem:
     points, objectives = np.array(data["points"]), np.array(data["objectives"])
     lower, upper = np.array(data["lower"]), np.array(data["upper"])
     unit = (points - lower) / (upper - lower)
-    fit = RBFInterpolator(unit, np.log(objectives), kernel="thin_plate_spline", smoothing=data["smoothing"], degree=1)
+    fit = spline(unit, np.log(objectives), data["smoothing"])
     least, most = np.log(objectives.min(axis=0)), np.log(objectives.max(axis=0))
 
     def evaluate(x: np.ndarray) -> Evaluation:

@@ -17,7 +17,7 @@ def _keys(wanted: bool) -> None:
     table = Table(title="configuration", title_justify="left")
     table.add_column("key", no_wrap=True)
     table.add_column("default")
-    table.add_column("meaning")
+    table.add_column("meaning", overflow="fold")
     for key in config_keys():
         table.add_row(key.name, key.default.strip("`"), key.meaning.replace("`", ""))
     Console().print(table, markup=False)

@@ -20,7 +20,7 @@ def _keys(wanted: bool) -> None:
     table = Table(title="tuning configuration", title_justify="left")
     table.add_column("key", no_wrap=True)
     table.add_column("default")
-    table.add_column("meaning")
+    table.add_column("meaning", overflow="fold")
     for key in tuning_keys():
         table.add_row(key.name, key.default.strip("`"), key.meaning.replace("`", ""))
     Console().print(table, markup=False)

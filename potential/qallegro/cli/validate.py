@@ -174,7 +174,7 @@ def thermal_conductivity(
     engine: Engine = None,
     threads: Threads = None,
 ) -> None:
-    """Lattice thermal conductivity by phono3py (`pip install qallegro[phono3py]`)."""
+    r"""Lattice thermal conductivity by phono3py (`pip install qallegro\[phono3py]`)."""
     from qallegro.validation.conductivity import check_phono3py, compute_conductivity
 
     check_phono3py()
