@@ -106,7 +106,7 @@ def plot_elastic(found: Elastic, names: Sequence[str], values: Sequence[float], 
         axis.set(title="elastic constants", ylabel="GPa", ylim=(low, high + 0.25 * (high - low)))
         axis.set_xticks(places, names, rotation=0 if len(names) < 8 else 90)
         axis.grid(axis="x", visible=False)
-        axis.legend(loc="upper right", ncols=3, columnspacing=1.0, handletextpad=0.4)
+        axis.legend(loc="upper left", ncols=3, columnspacing=1.0, handletextpad=0.4, fontsize="small")
         if found.stable:
             round_axis = figure.add_subplot(1, 2, 2, projection="polar")
             angles = np.linspace(0.0, 2.0 * np.pi, 361)
