@@ -1,6 +1,7 @@
 """Table, data and plot of what samplers reached."""
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -116,7 +117,7 @@ def as_data(outcomes: Outcomes, problems: dict[str, Problem]) -> dict[str, Any]:
 
 def draw(path: Path, outcomes: Outcomes, problems: dict[str, Problem]) -> None:
     """Hypervolume against evaluations, a panel for each problem: mean over seeds, and from the worst seed to the best."""
-    columns = min(4, len(outcomes))
+    columns = math.ceil(len(outcomes) ** 0.5)
     rows = -(-len(outcomes) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(3.4 * columns, 2.8 * rows), squeeze=False, layout="constrained")
     for axis in axes.flat[len(outcomes) :]:
