@@ -65,9 +65,12 @@ def _digits(value: float) -> int:
 
 
 def table(outcomes: Outcomes, problems: dict[str, Problem], samplers: Sequence[str], marks: Sequence[int]) -> str:
-    """Markdown: a row for each problem and number of evaluations, mean and standard deviation over seeds, the best mean bold."""
+    """Markdown: a row for each problem and number of evaluations n, mean and standard deviation over seeds, the best mean bold.
+
+    In the last row, processor time of a proposal.
+    """
     lines = [
-        "| problem | ideal | evaluations | " + " | ".join(samplers) + " |",
+        "| problem | ideal | n | " + " | ".join(samplers) + " |",
         "|---|---|---|" + "---|" * len(samplers),
     ]
     for name, reached in outcomes.items():
@@ -90,7 +93,7 @@ def table(outcomes: Outcomes, problems: dict[str, Problem], samplers: Sequence[s
         else ""
         for s in samplers
     ]
-    lines.append("| processor seconds a proposal | | | " + " | ".join(times) + " |")
+    lines.append("| seconds | | | " + " | ".join(times) + " |")
     return "\n".join(lines) + "\n"
 
 
