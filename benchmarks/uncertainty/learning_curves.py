@@ -122,7 +122,10 @@ def draw(finished: list[Point]) -> Figure:
                 axes.plot(sizes, [np.mean(v) for v in values], "o-", color=colour, ms=4, label=title)
                 for size, several in zip(sizes, values, strict=True):
                     axes.plot([size] * len(several), several, ".", color=colour, ms=3, alpha=0.6)
-            axes.set(xlabel="training frames", ylabel=label, xscale="log", yscale="log")
+            axes.set(xlabel="training frames", ylabel=label, xscale="log")
+            every = sorted({p.frames for p in finished})
+            axes.set_xticks(every, [str(size) for size in every])
+            axes.set_xticks([], minor=True)
         axes.legend(loc="upper right")
     return figure
 
