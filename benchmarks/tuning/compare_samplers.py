@@ -30,7 +30,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--problems", nargs="+", default=[*PROBLEMS, "surrogate"], choices=[*PROBLEMS, "surrogate"])
     parser.add_argument("--samplers", nargs="+", default=[s for s in SAMPLERS if s not in AIMED], choices=list(SAMPLERS))
     parser.add_argument("--seeds", type=int, default=10, help="seeds 1 to N")
-    parser.add_argument("--first-seed", type=int, default=1, help="seeds from here on: what another machine does not do")
     parser.add_argument("--evaluations", type=int, default=60)
     parser.add_argument("--workers", type=int, default=1, help="runs at a time")
     parser.add_argument("--surrogate", type=Path, default=HERE / "results" / "surrogate.json", help="written by make_surrogate.py")
@@ -47,7 +46,7 @@ def main() -> None:
         names.remove("surrogate")
         notes.append(f"The surrogate of trainings is left out: there is no file `{args.surrogate}` (make_surrogate.py makes it).")
     problems = {name: _problem(name, args.surrogate) for name in names}
-    seeds = range(args.first_seed, args.seeds + 1)
+    seeds = range(1, args.seeds + 1)
     # seeds first: what is there when the command is ended covers all samplers
     todo = [
         (name, sampler, seed)
@@ -73,7 +72,7 @@ def main() -> None:
         raise SystemExit("no run is finished yet")
     fewest = min(len(o.seeds) for reached in found.values() for o in reached.values())
     marks = [n for n in (30, 60, 120) if n < args.evaluations] + [args.evaluations]
-    over = f"seeds {args.first_seed} to {args.seeds} ({fewest} of them at least in every cell)"
+    over = f"seeds 1 to {args.seeds} ({fewest} of them at least in every cell)"
     notes.append(f"Mean hypervolume and standard deviation over {over}.")
     text = table(found, problems, args.samplers, marks) + "\n" + "\n".join(notes) + "\n"
     args.output.with_suffix(".md").write_text(text)

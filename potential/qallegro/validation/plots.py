@@ -14,6 +14,7 @@ from qallegro.validation.energy_curves import Curve
 from qallegro.validation.equation_of_state import EquationOfState, birch_murnaghan
 from qallegro.validation.phonons import Phonons
 from qallegro.validation.quasi_harmonic import QuasiHarmonic
+from qallegro.validation.section import Row
 from qallegro.validation.stacking_faults import StackingFault
 from qallegro.validation.vacancies import Vacancy
 
@@ -82,37 +83,40 @@ def plot_equation_of_state(found: EquationOfState) -> Figure:
     return figure
 
 
-def plot_elastic(found: Elastic, names: Sequence[str], values: Sequence[float], references: Sequence[Sequence[float]]) -> Figure:
+def plot_elastic(found: Elastic, rows: Sequence[Row]) -> Figure:
     """Constants beside those of the literature, and Young's modulus against direction where the crystal is stable.
 
     Args:
-        names: of constants.
-        values: of the potential, GPa.
-        references: of each constant what is known, GPa; the first one is compared with.
+        found: the tensor.
+        rows: the constants to show, GPa, with what is known of each.
     """
     with styled():
         figure = Figure(figsize=(8.4, 3.8) if found.stable else (4.8, 3.6), layout="constrained")
         axis = figure.add_subplot(1, 2, 1) if found.stable else figure.subplots()
-        places = np.arange(len(names))
-        axis.bar(places, values, width=0.6, color=SERIES[0], label="potential")
+        places = np.arange(len(rows))
+        axis.bar(places, [row.value for row in rows], width=0.6, color=SERIES[0], label="potential")
         labels = ("reference", "further reference")
         for k, (marker, color) in enumerate((("D", SERIES[1]), ("o", INK))):
             # Side by side, for they are often the same.
-            shown = [(place + 0.2 * k - 0.1, known[k]) for place, known in zip(places, references, strict=True) if len(known) > k]
+            shown = [
+                (place + 0.2 * k - 0.1, row.references[k].value) for place, row in zip(places, rows, strict=True) if len(row.references) > k
+            ]
             if shown:
                 axis.plot(*zip(*shown, strict=True), marker, color=color, ms=7, mec="white", label=labels[k])
         axis.axhline(0.0, color=INK, lw=0.7)
         low, high = axis.get_ylim()
         axis.set(title="elastic constants", ylabel="GPa", ylim=(low, high + 0.25 * (high - low)))
-        axis.set_xticks(places, names, rotation=0 if len(names) < 8 else 90)
+        axis.set_xticks(places, [row.quantity for row in rows], rotation=0 if len(rows) < 8 else 90)
         axis.grid(axis="x", visible=False)
         axis.legend(loc="upper left", ncols=3, columnspacing=1.0, handletextpad=0.4, fontsize="small")
         if found.stable:
             round_axis = figure.add_subplot(1, 2, 2, projection="polar")
             angles = np.linspace(0.0, 2.0 * np.pi, 361)
             x, y = np.cos(angles), np.sin(angles)
-            planes = {"(001), from [100]": (x, y, 0.0 * x), "(1-10), from [110]": (x / np.sqrt(2.0), x / np.sqrt(2.0), y)}
-            for number, (name, direction) in enumerate(planes.items()):
+            planes = [(x, y, 0.0 * x), (x / np.sqrt(2.0), x / np.sqrt(2.0), y)]
+            # Miller indices are Cartesian directions in cubic crystals alone.
+            names = ("(001), from [100]", "(1-10), from [110]") if found.cubic else ("x to y", "x + y to z")
+            for number, (name, direction) in enumerate(zip(names, planes, strict=True)):
                 moduli = in_gpa(young_moduli(found.constants, np.column_stack(direction)))
                 round_axis.plot(angles, moduli, color=SERIES[number], label=name)
             round_axis.set_title("Young's modulus (GPa)", loc="center")

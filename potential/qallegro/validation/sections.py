@@ -59,7 +59,7 @@ def elastic_section(found: Elastic, known: Known) -> Section:
         rows = [Row(name, float(c[i, j]), "GPa", known.get(name, [])) for name, i, j in (("C11", 0, 0), ("C12", 0, 1), ("C44", 3, 3))]
     else:
         rows = [Row(f"C{i + 1}{j + 1}", float(c[i, j]), "GPa") for i in range(6) for j in range(i, 6) if abs(c[i, j]) > 1e-3 * abs(c).max()]
-    figure = plot_elastic(found, [r.quantity for r in rows], [r.value for r in rows], [[x.value for x in r.references] for r in rows])
+    figure = plot_elastic(found, rows)
     if found.moduli is not None:
         m = found.moduli
         rows += [Row("K (Hill)", in_gpa(m.bulk), "GPa"), Row("G (Hill)", in_gpa(m.shear), "GPa"), Row("E", in_gpa(m.young), "GPa")]
