@@ -74,10 +74,14 @@ def keep(run: Path, name: str, text: Text, folder: Path = store.FOLDER) -> store
 
 
 def without_places(provenance: dict[str, Any]) -> dict[str, Any]:
-    """Provenance that tells names and hashes of data files, not where they lay."""
+    """Provenance that tells names and hashes of files, not where they lay."""
     data = {key: value for key, value in provenance["config"]["data"].items() if key not in ("root", "cache")}
     files = [file | {"path": Path(file["path"]).name} for file in provenance["data_files"]]
-    return provenance | {"config": provenance["config"] | {"data": data}, "data_files": files}
+    result = provenance | {"config": provenance["config"] | {"data": data}, "data_files": files}
+    if "started_from" in provenance:
+        origin = provenance["started_from"] | {"model": Path(provenance["started_from"]["model"]).name}
+        result |= {"started_from": origin, "config": result["config"] | {"start_from": origin["model"]}}
+    return result
 
 
 def card(name: str, text: Text, record: dict[str, Any], weights: int) -> str:
@@ -97,6 +101,8 @@ def card(name: str, text: Text, record: dict[str, Any], weights: int) -> str:
     hyperparameters = yaml.safe_dump(config["model"], sort_keys=False, allow_unicode=True).rstrip()
     training = yaml.safe_dump(config["training"], sort_keys=False, allow_unicode=True).rstrip()
     versions = ", ".join(f"{key} {value}" for key, value in provenance["trained_with"].items())
+    start = provenance.get("started_from")
+    before = "" if start is None else f" It started from the weights of {start['model']} (SHA-256 `{start['sha256'][:16]}...`)."
     return f"""# {name}
 
 {text.about}
@@ -123,7 +129,7 @@ The weights are those of the best validation; no test frame was seen in training
 
 ## Settings
 
-{weights:,} weights, {minutes:.1f} minutes of training, {record["training"]["steps"]:,} steps. Trained with {versions}.
+{weights:,} weights, {minutes:.1f} minutes of training, {record["training"]["steps"]:,} steps.{before} Trained with {versions}.
 
 ```yaml
 seed: {config["seed"]}

@@ -138,6 +138,16 @@ def test_run_becomes_a_model_of_the_package(run: Path, tmp_path: Path) -> None:
         keep_model.keep(tmp_path, "none", text, tmp_path)
 
 
+def test_record_of_a_model_tells_what_it_started_from_and_not_where_that_lay(run: Path, tmp_path: Path) -> None:
+    content = tiny_run(Path("train.xyz"), data__test="test.xyz", start_from="run/model.pth", training__max_epochs=1)
+    content.pop("model")
+    tuned = train(load_config(write_config(run.parent / "tuned.yaml", content)), tmp_path / "run").folder.path
+    (tmp_path / "models").mkdir()
+    stored = keep_model.keep(tuned, "tuned", keep_model.Text("a", "b", "c"), tmp_path / "models")
+    assert "It started from the weights of model.pth" in stored.card
+    assert str(run.parent) not in stored.card + json.dumps(stored.record)
+
+
 def test_row_of_a_run_has_its_errors_and_the_time_of_a_step(run: Path, tmp_path: Path) -> None:
     chosen = SETS["si"]._replace(data={"test": ["test.xyz"]}, latency_atoms=32)
     row = accuracy_results.read_row(run, chosen, run.parent, "ours", "allegro", 1)

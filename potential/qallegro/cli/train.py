@@ -57,13 +57,13 @@ def train(
     from rich.console import Console
 
     from qallegro.cli.warn import show_warnings
-    from qallegro.training.load_config import check_config, read_content, with_overrides
+    from qallegro.training.load_config import check_config, read_content, starts_from_model, with_overrides
     from qallegro.training.presets import content_for_files
 
     if from_yaml:
         content = read_content(files[0], changes, preset)
     else:
-        content = with_overrides(content_for_files(preset, files), changes, Path.cwd())
+        content = with_overrides(content_for_files(preset, files, not starts_from_model({}, changes)), changes, Path.cwd())
     checked = check_config(content, files[0] if files else f"--preset {preset}")
     if print_config:
         import yaml

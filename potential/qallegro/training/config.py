@@ -221,10 +221,22 @@ class RunConfig(Strict):
     """A whole run."""
 
     seed: int = Field(0, ge=0, description="of initial weights and of the order of frames")
+    start_from: str | None = Field(
+        None,
+        description="trained model whose weights and hyperparameters the run starts from: `model.pth`, or a name of `qallegro models list`",
+    )
     data: DataConfig
-    model: dict[str, Any] = Field(description="as `qallegro.model.config.ModelConfig`; species, neighbors, scales and shifts from the data")
+    model: dict[str, Any] = Field(
+        {}, description="as `qallegro.model.config.ModelConfig`; species, neighbors, scales and shifts from the data"
+    )
     training: TrainingConfig = TrainingConfig()
     trainer: TrainerConfig = TrainerConfig()
+
+    @model_validator(mode="after")
+    def _model_is_told(self) -> "RunConfig":
+        if self.start_from is None and "model" not in self.model_fields_set:
+            raise ValueError("`model` must be given, or `start_from` must name a trained model")
+        return self
 
 
 _DURATION = re.compile(r"(?:(\d+)\s*d)?\s*(?:(\d+)\s*h)?\s*(?:(\d+)\s*m(?:in)?)?\s*(?:(\d+(?:\.\d*)?)\s*s)?")

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from qallegro.errors import ConfigError
 from qallegro.model.config import ModelConfig
+from qallegro.models.store import names
 from qallegro.training.config import RunConfig
 from qallegro.training.presets import below
 from qallegro.training.strict_yaml import parse, read_table
@@ -37,16 +38,22 @@ def load_config(path: str | Path, overrides: Sequence[str] = (), preset: str | N
 def read_content(path: str | Path, overrides: Sequence[str] = (), preset: str | None = None) -> dict[str, Any]:
     """Nested tables of the configuration, not checked yet. Args as of `load_config`."""
     path = Path(path)
-    return with_overrides(below(preset, read_table(path, "configuration")), overrides, path.parent)
+    content = read_table(path, "configuration")
+    return with_overrides(below(preset, content, not starts_from_model(content, overrides)), overrides, path.parent)
+
+
+def starts_from_model(content: Mapping[str, Any], overrides: Sequence[str]) -> bool:
+    """Whether a run is to start from a trained model, which brings hyperparameters of its own."""
+    return content.get("start_from") is not None or _is_given(overrides, "start_from")
 
 
 def with_overrides(content: dict[str, Any], overrides: Sequence[str], folder: Path) -> dict[str, Any]:
-    """Nested tables changed by `key=value` words, and the folder that data paths start from.
+    """Nested tables changed by `key=value` words, and the folder that paths start from.
 
     Args:
         content: what a configuration holds; changed in place.
         overrides: words.
-        folder: that a `data.root` within the content starts from.
+        folder: that `data.root` and `start_from` within the content start from.
     """
     for word in overrides:
         apply_override(content, word)
@@ -54,10 +61,18 @@ def with_overrides(content: dict[str, Any], overrides: Sequence[str], folder: Pa
     if isinstance(data, dict):
         root = data.get("root")
         if root is None or isinstance(root, str):
-            # A relative root given on the command line starts from where the user stands, one in the file from the file.
-            here = Path.cwd() if any(word.startswith("data.root=") for word in overrides) else folder
+            # A relative path given on the command line starts from where the user stands, one in the file from the file.
+            here = Path.cwd() if _is_given(overrides, "data.root") else folder
             content["data"] = {**data, "root": str((here / (root or "")).resolve())}
+    start = content.get("start_from")
+    if isinstance(start, str) and start not in names():
+        here = Path.cwd() if _is_given(overrides, "start_from") else folder
+        content["start_from"] = str((here / start).resolve())
     return content
+
+
+def _is_given(overrides: Sequence[str], key: str) -> bool:
+    return any(word.partition("=")[0].strip() == key for word in overrides)
 
 
 def apply_override(content: dict[str, Any], word: str) -> None:
@@ -109,7 +124,8 @@ def check_config(content: Mapping[str, Any], where: str) -> RunConfig:
     except pydantic.ValidationError as error:
         problems += explain(error, RunConfig, ())
     model = content.get("model")
-    if isinstance(model, dict):
+    # Keys beside a trained model are compared with its own when it is read.
+    if isinstance(model, dict) and content.get("start_from") is None:
         try:
             checked = ModelConfig.model_validate(_with_stand_ins(model))
             if checked.qdi is not None:

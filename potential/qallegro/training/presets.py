@@ -42,21 +42,30 @@ def load_preset(name: str) -> Preset:
     return Preset.model_validate(read_table(FOLDER / f"{name}.yaml", "preset"))
 
 
-def below(name: str | None, content: dict[str, Any]) -> dict[str, Any]:
-    """Nested tables with the values of a preset where they have none of their own; as they are without a preset."""
-    return content if name is None else _merged(load_preset(name).model_dump(exclude={"about"}), content)
+def below(name: str | None, content: dict[str, Any], with_model: bool = True) -> dict[str, Any]:
+    """Nested tables with the values of a preset where they have none of their own; as they are without a preset.
+
+    Args:
+        name: of the preset.
+        content: the tables.
+        with_model: whether the preset's model counts too, and not that of `start_from`.
+    """
+    if name is None:
+        return content
+    return _merged(load_preset(name).model_dump(exclude={"about"} if with_model else {"about", "model"}), content)
 
 
-def content_for_files(name: str, files: Sequence[str]) -> dict[str, Any]:
+def content_for_files(name: str, files: Sequence[str], with_model: bool = True) -> dict[str, Any]:
     """Nested tables of a configuration that trains on files, a share of whose frames validates.
 
     Args:
         name: of the preset.
         files: paths, each with an optional slice after `@`; a placeholder if there are none.
+        with_model: as of `below`.
     """
     sources = [data_path(file).model_dump(exclude_none=True) for file in files or [PLACEHOLDER]]
     train = [source["path"] if list(source) == ["path"] else source for source in sources]
-    return below(name, {"data": {"train": train, "split": {"validation": VALIDATION}}})
+    return below(name, {"data": {"train": train, "split": {"validation": VALIDATION}}}, with_model)
 
 
 def _merged(lower: Any, upper: Any) -> Any:

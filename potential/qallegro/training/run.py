@@ -23,6 +23,7 @@ from qallegro.native.engine import Predict, choose_engine
 from qallegro.training.callbacks import EpochReport, LastCheckpoint, Reporter
 from qallegro.training.config import RunConfig
 from qallegro.training.evaluate import evaluate_samples
+from qallegro.training.fine_tuning import Start, open_start
 from qallegro.training.history import CsvHistory, TensorBoardHistory, read_history
 from qallegro.training.load_config import explain
 from qallegro.training.loader import FrameLoader
@@ -30,7 +31,7 @@ from qallegro.training.module import TrainingModule
 from qallegro.training.predictors import from_potential
 from qallegro.training.progress import ProgressDisplay
 from qallegro.training.provenance import git_commit, versions
-from qallegro.training.run_folder import RunFolder, check_same_run, starting_point, step_of, write_start
+from qallegro.training.run_folder import RunFolder, check_same_run, recorded_shifts, starting_point, step_of, write_start
 from qallegro.whole_file import write_text
 
 
@@ -51,7 +52,8 @@ def train(config: RunConfig, folder: str | Path, resume: bool = False, console: 
         console: where to report; silent if not given.
 
     Raises:
-        ConfigError: the folder is taken, or the configuration differs from that of the run to resume.
+        ConfigError: the folder is taken, or the configuration differs from that of the run to resume, or from the model to start from.
+        ModelError: the model to start from cannot be read.
         DataError: see `load_reference_data`.
         TrainingError: the loss is no number any more, or a signal stopped the run.
     """
@@ -59,29 +61,34 @@ def train(config: RunConfig, folder: str | Path, resume: bool = False, console: 
     first = rank_zero_only.rank == 0
     console = console if console is not None and first else Console(quiet=True)
     checkpoint = starting_point(run, resume, first)
+    start = None if config.start_from is None else open_start(config.start_from, config.model)
+    species, cutoffs = _species_and_cutoffs(config, start)
     with console.status("reading reference data ..."), warnings.catch_warnings():
         if not first:
             warnings.simplefilter("ignore")
         data = load_reference_data(
             config.data,
-            CutoffTable(config.model["r_max"], config.model.get("per_edge_type_cutoff")),
-            config.model.get("atom_types"),
+            cutoffs,
+            species,
             required=[q for q in ("forces", "stress") if any(w not in ("auto", 0.0) for w in config.training.loss.ends(q))],
             unwanted=[q for q in ("forces", "stress") if config.training.loss.ends(q) == (0.0, 0.0)],
         )
-    model_config = resolve_model(config, data)
+    if start is not None:
+        start = start.at_energies(recorded_shifts(run) if checkpoint is not None else start.shifts_for(data))
+    model_config = resolve_model(config, data) if start is None else start.config
     resolved = config.model_dump(mode="json") | {"model": model_config.model_dump(mode="json")}
     provenance = {
         "trained_with": versions(),
         "git_commit": git_commit(),
         "config": resolved,
+        **({} if start is None else {"started_from": start.origin}),
         "statistics": data.statistics.record(),
         "data_files": data.splits["files"],
         "frames": {subset: len(samples) for subset, samples in data.samples.items()},
     }
     if first and checkpoint is not None:
         check_same_run(run, resolved, data)
-    potential = build_potential(model_config, config.seed)
+    potential = build_potential(model_config, config.seed) if start is None else start.potential()
     reporters: list[Reporter] = []
     callbacks = [EpochReport(reporters), LastCheckpoint(run.checkpoint, config.training.checkpoint_every_steps)]
     trainer = _trainer(config, callbacks)
@@ -91,6 +98,8 @@ def train(config: RunConfig, folder: str | Path, resume: bool = False, console: 
     if first:
         write_start(run, resolved, data, provenance)
         _describe(console, run, data, potential, engine)
+        if start is not None:
+            console.print(f"weights to start from: those of {config.start_from}", highlight=False, markup=False, soft_wrap=True)
         _add_reporters(config, run, module, trainer, reporters, console, step_of(checkpoint))
     try:
         trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
@@ -99,6 +108,12 @@ def train(config: RunConfig, folder: str | Path, resume: bool = False, console: 
     if not first:
         return Result(run, {})
     return Result(run, _finish(run, data, module, console, plots=config.trainer.plots))
+
+
+def _species_and_cutoffs(config: RunConfig, start: Start | None) -> tuple[list[str] | None, CutoffTable]:
+    if start is None:
+        return config.model.get("atom_types"), CutoffTable(config.model["r_max"], config.model.get("per_edge_type_cutoff"))
+    return start.config.atom_types, CutoffTable(start.config.r_max, start.config.per_edge_type_cutoff)
 
 
 def resolve_model(config: RunConfig, data: ReferenceData) -> ModelConfig:

@@ -62,11 +62,7 @@ def check_same_run(run: RunFolder, resolved: dict[str, Any], data: ReferenceData
         ConfigError: a key other than those of `MAY_CHANGE` differs.
         DataError: the frames differ.
     """
-    try:
-        before = yaml.safe_load(run.config.read_text())
-        frames = json.loads(run.splits.read_text())
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"a run to resume must hold its config.yaml and splits.json, `{run.path}` does not: {error}") from error
+    before, frames = _started_with(run)
     for key, old, new in _differences(before, json.loads(json.dumps(resolved))):
         if not any(key == allowed or key.startswith(f"{allowed}.") for allowed in MAY_CHANGE):
             raise ConfigError(
@@ -76,6 +72,22 @@ def check_same_run(run: RunFolder, resolved: dict[str, Any], data: ReferenceData
     for subset in ("train", "validation", "test"):
         if _frames(frames, subset) != _frames(data.splits, subset):
             raise DataError(f"a run must go on with its own data, the {subset} frames are not those in `{run.splits}`; restore the files")
+
+
+def recorded_shifts(run: RunFolder) -> dict[str, float]:
+    """Reference energies that a run was started with, by species, eV.
+
+    Raises:
+        ConfigError: the folder does not tell.
+    """
+    return _started_with(run)[0]["model"]["per_type_energy_shifts"]
+
+
+def _started_with(run: RunFolder) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        return yaml.safe_load(run.config.read_text()), json.loads(run.splits.read_text())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"a run to resume must hold its config.yaml and splits.json, `{run.path}` does not: {error}") from error
 
 
 def _frames(splits: dict[str, Any], subset: str) -> list[Any]:

@@ -149,6 +149,8 @@ def check_space(config: TuningConfig, where: str) -> None:
     Raises:
         ConfigError: it is not, with the reason, and for unknown keys the nearest valid one.
     """
+    if config.base.get("start_from") is not None:
+        raise ConfigError(f"`base` must not have `start_from` in `{where}`: a trained model fixes what trials vary; leave it out")
     for name in config.space:
         for key, section in _DECIDED.items():
             if name == key or name.startswith(f"{key}."):
