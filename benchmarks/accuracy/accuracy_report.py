@@ -123,11 +123,16 @@ def draw(data_set: str, rows: list[Row], path: Path) -> None:
             shade = 0.25 + 0.08 * number
             label = f"{quoted.model}, {quoted.source.split(',')[0]}"
             axis.axhline(value, color=str(shade), linestyle=styles[number % 4], linewidth=0.8, label=label)
-    axis.set(xlabel="µs an atom and step, one core", ylabel=f"{chosen.judged} MAE of test frames ({unit})", xscale="log", yscale="log")
+    axis.set(
+        xlabel="µs an atom and step, one core",
+        ylabel=f"{chosen.judged.removesuffix('s')} MAE of test frames ({unit})",
+        xscale="log",
+        yscale="log",
+    )
     for side in (axis.xaxis, axis.yaxis):
         side.set_major_formatter("{x:g}")
         side.set_minor_formatter("{x:g}")
-    axis.tick_params(which="minor", labelsize=7)
+    axis.tick_params(which="both", labelsize=8)
     axis.set_title(chosen.title, fontsize=10)
     axis.grid(which="both", alpha=0.25)
     axis.legend(fontsize=7)
@@ -136,4 +141,4 @@ def draw(data_set: str, rows: list[Row], path: Path) -> None:
 
 
 def _time(seconds: float) -> str:
-    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
+    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.2g} min" if seconds >= 60 else f"{seconds:.0f} s"

@@ -6,7 +6,8 @@ if A and B are equally good and the differences normal.
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import t as student
@@ -44,7 +45,7 @@ def quantile(seeds: int, comparisons: int) -> float:
     return float(student.ppf(1.0 - ERROR_RATE / (2 * comparisons), seeds - 1)) if seeds > 1 else math.nan
 
 
-def paired(a: dict[int, float], b: dict[int, float], comparisons: int) -> Paired:
+def paired(a: Mapping[Any, float], b: Mapping[Any, float], comparisons: int) -> Paired:
     """Args: a, b: error by seed; seeds that only one of them has are left out. Raises ValueError without a common seed."""
     common = sorted(a.keys() & b.keys())
     if not common:

@@ -29,6 +29,7 @@ import accuracy_results  # noqa: E402
 import accuracy_settings  # noqa: E402
 import budget  # noqa: E402
 import keep_model  # noqa: E402
+import over_sets  # noqa: E402
 import peer_data  # noqa: E402
 import peer_programs  # noqa: E402
 from accuracy_results import Row  # noqa: E402
@@ -234,3 +235,38 @@ def test_the_clock_of_the_processor_takes_one_thread(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit):
         settled("--clock", "processor", "--threads", "2")
     assert "--threads must be 1" in capsys.readouterr().err
+
+
+def table_file(folder: Path, data_set: str, errors: dict[str, list[float]]) -> None:
+    rows = [
+        {"program": "qallegro", "settings": "ours", "variant": variant, "forces_mae": error, "energy_mae": 1.0}
+        for variant, values in errors.items()
+        for error in values
+    ]
+    peer = {"program": "mace", "settings": "same time", "variant": "allegro", "forces_mae": 1e6, "energy_mae": 1e6}
+    (folder / f"{data_set}.json").write_text(json.dumps({"data_set": data_set, "rows": [*rows, peer]}))
+
+
+def test_ratio_over_sets_is_the_geometric_mean_of_geometric_means(tmp_path: Path) -> None:
+    table_file(tmp_path, "aspirin", {"allegro": [10.0, 40.0], "mlp": [30.0, 30.0]})
+    table_file(tmp_path, "benzene", {"allegro": [2.0], "mlp": [8.0], "qdi": [2.0]})
+    (found,) = over_sets.ratios(over_sets.log_errors(tmp_path))
+    assert (found.a, found.b) == ("mlp", "allegro") and found.ratios == pytest.approx({"aspirin": 1.5, "benzene": 4.0})
+    assert found.mean == pytest.approx(6.0**0.5)
+    low, high = found.interval
+    assert low * high == pytest.approx(6.0) and low < 1.0 and found.claim == "no difference resolved"
+
+
+def test_a_difference_that_holds_in_every_set_is_claimed(tmp_path: Path) -> None:
+    for data_set, factor in {"aspirin": 1.20, "benzene": 1.21, "si": 1.19, "cu_li": 1.20}.items():
+        table_file(tmp_path, data_set, {"allegro": [10.0], "mlp": [10.0 * factor]})
+    found = over_sets.ratios(over_sets.log_errors(tmp_path))
+    assert [r.claim for r in found] == ["larger errors"]
+    assert "| 4 | 1.200 |" in over_sets.table(found)
+
+
+def test_one_table_alone_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table_file(tmp_path, "aspirin", {"allegro": [10.0], "mlp": [30.0]})
+    monkeypatch.setattr("sys.argv", ["over_sets.py", "--results", str(tmp_path)])
+    with pytest.raises(SystemExit, match="tables of two data sets or more must lie in"):
+        over_sets.main()
