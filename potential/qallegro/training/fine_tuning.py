@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pydantic
 from torch import Tensor
 
 from qallegro.data.reference_data import ReferenceData
@@ -17,7 +16,7 @@ from qallegro.model.config import ModelConfig
 from qallegro.model.potential import Potential
 from qallegro.models import store
 from qallegro.training.evaluate import evaluate_samples
-from qallegro.training.load_config import explain
+from qallegro.training.load_config import checked_model
 from qallegro.training.predictors import from_potential
 
 #: keys of the model that may differ from those of the model that a run starts from
@@ -86,7 +85,7 @@ def open_start(name: str, given: Mapping[str, Any]) -> Start:
     trained = dict(zip(types, potential.network.shifts.tolist(), strict=True))
     own = potential.config.model_dump(mode="json") | {"per_type_energy_shifts": trained}
     wanted = {key: value for key, value in given.items() if value is not None}
-    config = _checked(own | _completed(wanted, own), name)
+    config = checked_model(own | _completed(wanted, own), f"`model` must be that of `start_from` {name}")
     before, after = ModelConfig.model_validate(own).model_dump(mode="json"), config.model_dump(mode="json")
     for key in before:
         if before[key] != after[key] and key not in MAY_DIFFER:
@@ -101,11 +100,3 @@ def open_start(name: str, given: Mapping[str, Any]) -> Start:
 def _completed(wanted: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """Sections that are given in part, with the rest of the model's."""
     return {key: own[key] | value if isinstance(value, dict) and isinstance(own.get(key), dict) else value for key, value in wanted.items()}
-
-
-def _checked(content: dict[str, Any], name: str) -> ModelConfig:
-    try:
-        return ModelConfig.model_validate(content)
-    except pydantic.ValidationError as error:
-        lines = "\n".join(f"  {p}" for p in explain(error, ModelConfig, ("model",)))
-        raise ConfigError(f"`model` must be that of `start_from` {name}:\n{lines}") from error

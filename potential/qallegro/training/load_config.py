@@ -160,6 +160,22 @@ def _with_stand_ins(model: dict[str, Any]) -> dict[str, Any]:
     return {**FROM_DATA, **{k: v for k, v in filled.items() if v is not None or k not in FROM_DATA}}
 
 
+def checked_model(content: Mapping[str, Any], rule: str) -> ModelConfig:
+    """A whole model section, validated.
+
+    Args:
+        content: the section.
+        rule: what it must fit, for the message.
+
+    Raises:
+        ConfigError: lists every error.
+    """
+    try:
+        return ModelConfig.model_validate(content)
+    except pydantic.ValidationError as error:
+        raise ConfigError(f"{rule}:\n" + "\n".join(f"  {p}" for p in explain(error, ModelConfig, ("model",)))) from error
+
+
 def explain(error: pydantic.ValidationError, root: type[BaseModel], prefix: tuple[str, ...]) -> list[str]:
     """One line a key: rule, value, nearest valid key."""
     lines: dict[str, str] = {}

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import lightning.pytorch as L
-import pydantic
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
@@ -25,7 +24,7 @@ from qallegro.training.config import RunConfig
 from qallegro.training.evaluate import evaluate_samples
 from qallegro.training.fine_tuning import Start, open_start
 from qallegro.training.history import CsvHistory, TensorBoardHistory, read_history
-from qallegro.training.load_config import explain
+from qallegro.training.load_config import checked_model
 from qallegro.training.loader import FrameLoader
 from qallegro.training.module import TrainingModule
 from qallegro.training.predictors import from_potential
@@ -144,10 +143,7 @@ def resolve_model(config: RunConfig, data: ReferenceData) -> ModelConfig:
         "per_type_energy_shifts": statistics.reference_energies,
     }
     given = {key: value for key, value in config.model.items() if value is not None}
-    try:
-        return ModelConfig.model_validate(from_data | given)
-    except pydantic.ValidationError as error:
-        raise ConfigError("`model` must fit the data:\n" + "\n".join(f"  {p}" for p in explain(error, ModelConfig, ("model",)))) from error
+    return checked_model(from_data | given, "`model` must fit the data")
 
 
 def _module(
