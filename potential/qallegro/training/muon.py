@@ -1,7 +1,7 @@
 """Muon (Jordan et al., 2024, kellerjordan.github.io/posts/muon) for many small matrices on a CPU.
 
 PyTorch's own orthogonalizes one matrix after the other, in bfloat16: 43 % of a training step of the preset `quick` (aspirin, two threads).
-Matrices of one shape together, in their own precision, take less than half of its time.
+Matrices of like size together, in their own precision, take less than half of its time.
 """
 
 from collections import defaultdict
@@ -12,28 +12,38 @@ import torch
 from torch import Tensor
 
 
-def orthogonalized(matrices: Tensor, coefficients: tuple[float, float, float], steps: int, eps: float) -> Tensor:
-    """Nearly U V^T of each M = U S V^T, by Newton and Schulz: X <- a X + (b A + c A^2) X with A = X X^T, from X = M / |M|.
+def orthogonalizing(grams: Tensor, coefficients: tuple[float, float, float], steps: int, eps: float) -> Tensor:
+    """P that takes each M = U S V^T nearly to P M = U V^T, by Newton and Schulz.
+
+    The iteration is X <- Q X with Q = a + b A + c A^2 and A = X X^T, from X = M / |M|.
+    All Q are polynomials of M M^T and commute, so that A <- Q A Q goes on without X. That leaves products of small square matrices,
+    whatever the number of columns, which one call makes for all matrices.
 
     Args:
-        matrices: (batch, rows, columns), rows <= columns.
+        grams: (batch, rows, rows) M M^T; where a matrix has fewer rows, zeros.
         coefficients: a, b, c.
         steps: of the iteration.
         eps: least norm to divide by.
 
     Returns:
-        as `matrices`; singular values come near 1, not to 1.
+        as `grams`; singular values of P M come near 1, not to 1.
     """
     a, b, c = coefficients
-    x = matrices / torch.linalg.matrix_norm(matrices, keepdim=True).clamp(min=eps)
-    for _ in range(steps):
-        gram = x @ x.mT
-        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x
+    norm = grams.diagonal(dim1=1, dim2=2).sum(1).sqrt().clamp(min=eps)[:, None, None]
+    gram = grams / norm**2
+    product = torch.eye(grams.shape[1], dtype=grams.dtype, device=grams.device).expand_as(grams)
+    for step in range(steps):
+        # Q - a: adding a in the products saves passes over the matrices.
+        rest = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        product = torch.baddbmm(product, rest, product, beta=a)
+        if step + 1 < steps:
+            half = torch.baddbmm(gram, rest, gram, beta=a)
+            gram = torch.baddbmm(half, rest, half, beta=a)
+    return product / norm
 
 
 class BatchedMuon(torch.optim.Muon):
-    """`torch.optim.Muon`, with its state, whose steps take all matrices of one shape together; `adjust_lr_fn` is always match_rms_adamw."""
+    """`torch.optim.Muon`, with its state, whose steps take matrices of like size together; `adjust_lr_fn` is always match_rms_adamw."""
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -58,16 +68,23 @@ class BatchedMuon(torch.optim.Muon):
         updates = torch._foreach_lerp(gradients, means, momentum) if group["nesterov"] else means
         if group["weight_decay"]:
             torch._foreach_mul_(weights, 1.0 - group["lr"] * group["weight_decay"])
-        by_shape: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = defaultdict(list)
+        by_size: dict[int, list[tuple[Tensor, Tensor]]] = defaultdict(list)
         for weight, update in zip(weights, updates, strict=True):
-            by_shape[min(update.shape), max(update.shape)].append((weight, update))
-        for (_, largest), members in by_shape.items():
-            steps = orthogonalized(
-                torch.stack([_lying(update) for _, update in members]), group["ns_coefficients"], group["ns_steps"], group["eps"]
-            )
-            # Root mean square of a step as AdamW's.
-            rate = 0.2 * group["lr"] * largest**0.5
-            torch._foreach_add_([_lying(weight) for weight, _ in members], list(steps), alpha=-rate)
+            by_size[_rows(min(update.shape))].append((_lying(weight), _lying(update)))
+        for rows, members in by_size.items():
+            grams = weights[0].new_zeros(len(members), rows, rows)
+            for gram, (_, update) in zip(grams, members, strict=True):
+                gram[: len(update), : len(update)] = update @ update.mT
+            factors = orthogonalizing(grams, group["ns_coefficients"], group["ns_steps"], group["eps"])
+            for factor, (weight, update) in zip(factors, members, strict=True):
+                # Root mean square of a step as AdamW's.
+                rate = 0.2 * group["lr"] * update.shape[1] ** 0.5
+                weight.addmm_(factor[: len(update), : len(update)], update, alpha=-rate)
+
+
+def _rows(rows: int) -> int:
+    """Rows that a matrix is filled up to: a power of two, so that few sizes occur; tiny ones cost a call more than they cost work."""
+    return max(8, 1 << (rows - 1).bit_length())
 
 
 def _lying(matrix: Tensor) -> Tensor:
