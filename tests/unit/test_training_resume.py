@@ -55,6 +55,9 @@ RECIPES: dict[str, dict[str, object]] = {
         "training__loss__final": {"energy": 0.0},
     },
 }
+# The last validation of the three is that of the last epoch, which does not begin anew when the run goes on within it.
+SPARSE = {"training__validate_every": 3}
+SPARSE_KILLED_AT = 15
 #: within an epoch, a step after the last checkpoint
 RECIPES_KILLED_AT = 7
 
@@ -63,6 +66,7 @@ RECIPES_KILLED_AT = 7
 def config_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("resume")
     data = write_frames(folder / "set.xyz", emt_frames(18))
+    write_config(folder / "sparse.yaml", tiny_run(data, **COMMON, **SPARSE))
     for name, changes in RECIPES.items():
         write_config(folder / f"{name}.yaml", tiny_run(data, **COMMON, **changes))
     plateau = {"training__schedule__kind": "plateau", "training__schedule__patience": 1}
@@ -89,6 +93,7 @@ def killed(config_file: Path) -> Path:
     folder = config_file.parent
     jobs = [(str(config_file), str(folder / "killed"), *KILLED_AT)]
     jobs += [(str(folder / f"{name}.yaml"), str(folder / f"killed_{name}"), RECIPES_KILLED_AT) for name in RECIPES if installed(name)]
+    jobs.append((str(folder / "sparse.yaml"), str(folder / "killed_sparse"), SPARSE_KILLED_AT))
     subprocess.run([sys.executable, "-c", KILLED, json.dumps(jobs)], check=True, capture_output=True, timeout=300)
     return folder / "killed"
 
@@ -105,6 +110,43 @@ def test_every_optimizer_and_moving_weights_go_on(name: str, config_file: Path, 
     file = config_file.with_name(f"{name}.yaml")
     whole = train(load_config(file), config_file.parent / f"whole_{name}").folder.path
     assert_goes_on(file, killed.with_name(f"killed_{name}") / str(RECIPES_KILLED_AT), whole)
+
+
+def test_last_epoch_is_validated_when_the_run_goes_on_within_it(config_file: Path, killed: Path) -> None:
+    file = config_file.with_name("sparse.yaml")
+    whole = train(load_config(file), config_file.parent / "whole_sparse").folder.path
+    assert_goes_on(file, killed.with_name("killed_sparse") / str(SPARSE_KILLED_AT), whole)
+
+
+#: limit -> what it is set to; each ends the run within its second epoch, or after
+LIMITS = {
+    "steps": ["training.max_steps=6"],
+    "time": ["training.max_time=0.05s", "training.max_epochs=100000"],
+    "patience": ["training.early_stopping={patience: 1, min_delta: 0.9}", "training.max_epochs=100"],
+}
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_run_that_a_limit_has_ended_is_only_tested_again(limit: str, config_file: Path, tmp_path: Path) -> None:
+    config = load_config(config_file, LIMITS[limit])
+    before = train(config, tmp_path / "run")
+    history, saved = before.folder.history.read_bytes(), weights(before.folder.path)
+    before.folder.metrics.unlink()
+    after = train(config, tmp_path / "run", resume=True)
+    assert_same_result(after.metrics, before.metrics)
+    assert after.folder.history.read_bytes() == history
+    assert all(torch.equal(tensor, saved[name]) for name, tensor in weights(after.folder.path).items())
+
+
+def test_finished_run_keeps_its_result_when_it_is_tested_again(config_file: Path, tmp_path: Path) -> None:
+    before = train(load_config(config_file), tmp_path / "run")
+    assert_same_result(train(load_config(config_file), tmp_path / "run", resume=True).metrics, before.metrics)
+
+
+def assert_same_result(got: dict[str, object], expected: dict[str, object]) -> None:
+    """All of `test_metrics.json`; a checkpoint does not know the time that its own writing took."""
+    assert got | {"seconds": 0} == expected | {"seconds": 0}
+    assert 0 < got["seconds"] == pytest.approx(expected["seconds"], abs=0.5)
 
 
 def installed(name: str) -> bool:

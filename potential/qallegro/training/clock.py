@@ -13,9 +13,13 @@ class Clock:
         self._before = 0.0
         self._started: float | None = None
 
-    def start(self, before: float = 0.0) -> None:
-        """Run on from `before` seconds."""
-        self._before, self._started = before, self.now()
+    def restore(self, before: float) -> None:
+        """Count from `before` seconds, those of earlier parts of the run."""
+        self._before = before
+
+    def start(self) -> None:
+        """Run on."""
+        self._started = self.now()
 
     @property
     def elapsed(self) -> float:

@@ -60,6 +60,7 @@ class TrainingModule(L.LightningModule):
         self._validation: dict[str, float] = {}
         self._previous_loss: Tensor | None = None
         self._progress = 0.0
+        self._epoch_ended = False
         self._sums = torch.zeros(3, 3, dtype=torch.float64)
         self._restored: dict[str, Any] = {}
         self._swapped = ExitStack()
@@ -89,17 +90,18 @@ class TrainingModule(L.LightningModule):
             if self.global_rank == 0:
                 self._sums.copy_(state["sums"])
             torch.set_rng_state(state["rng"])
-        self.clock.start(state.get("elapsed", 0.0))
+        self._validate_last_epoch()  # Lightning does not start an epoch again that it goes on with
+        self.clock.start()
 
     def on_train_epoch_start(self) -> None:
-        """The last epoch ends with a validation, whatever their spacing."""
+        """Forget the results of the epoch before."""
         self.best_this_epoch = False
         self._validation = {}
-        if self.current_epoch == self.config.max_epochs - 1:
-            self.trainer.check_val_every_n_epoch = 1
+        self._validate_last_epoch()
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Set the learning rate and the place in the run that weights of the loss depend on."""
+        self._epoch_ended = False
         passed = self._elapsed() / self.clock.limit if self.clock.limit else 0.0
         self._progress = self.rate.progress(self.global_step, passed)
         rate = self.config.optimizer.learning_rate * self.rate.factor(self.global_step, passed)
@@ -193,6 +195,7 @@ class TrainingModule(L.LightningModule):
         """Results of the epoch that has just ended, in eV and Å; to be called once, on every process."""
         self._check_finite()
         self._previous_loss = None
+        self._epoch_ended = True
         self._over_processes(self._sums)
         weighted, absolute, counts = self._sums.cpu()
         mean = torch.where(counts > 0, counts, 1.0)
@@ -223,11 +226,13 @@ class TrainingModule(L.LightningModule):
             "sums": sums,
             "rng": torch.get_rng_state(),
             "elapsed": self.clock.elapsed,
+            "epoch_ended": self._epoch_ended,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the state until everything it belongs to exists."""
         self._restored = checkpoint["qallegro"]
+        self.clock.restore(self._restored["elapsed"])
 
     # helpers
 
@@ -243,6 +248,11 @@ class TrainingModule(L.LightningModule):
                 f"`loss` must be finite, got {float(previous)} at step {self.global_step} (epoch {self.current_epoch}); lower "
                 "`training.optimizer.learning_rate`, set `training.gradient_clip`, or look for wrong labels with `qallegro evaluate`"
             )
+
+    def _validate_last_epoch(self) -> None:
+        """The last epoch ends with a validation, whatever their spacing."""
+        if self.current_epoch == self.config.max_epochs - 1:
+            self.trainer.check_val_every_n_epoch = 1
 
     def _elapsed(self) -> float:
         """Seconds of training, the same on every process where a decision depends on them."""

@@ -30,7 +30,7 @@ from qallegro.training.module import TrainingModule
 from qallegro.training.predictors import from_potential
 from qallegro.training.progress import ProgressDisplay
 from qallegro.training.provenance import git_commit, versions
-from qallegro.training.run_folder import RunFolder, check_same_run, recorded_shifts, starting_point, step_of, write_start
+from qallegro.training.run_folder import RunFolder, check_same_run, progress_of, recorded_shifts, starting_point, write_start
 from qallegro.whole_file import write_text
 
 
@@ -87,6 +87,7 @@ def train(config: RunConfig, folder: str | Path, resume: bool = False, console: 
     }
     if first and checkpoint is not None:
         check_same_run(run, resolved, data)
+    before = progress_of(checkpoint)
     potential = build_potential(model_config, config.seed) if start is None else start.potential()
     reporters: list[Reporter] = []
     callbacks = [EpochReport(reporters), LastCheckpoint(run.checkpoint, config.training.checkpoint_every_steps)]
@@ -99,14 +100,25 @@ def train(config: RunConfig, folder: str | Path, resume: bool = False, console: 
         _describe(console, run, data, potential, engine)
         if start is not None:
             console.print(f"weights to start from: those of {config.start_from}", highlight=False, markup=False, soft_wrap=True)
-        _add_reporters(config, run, module, trainer, reporters, console, step_of(checkpoint))
+        _add_reporters(config, run, module, trainer, reporters, console, before.steps)
+    # Lightning looks at limits after a step: a run that one has ended would go beyond it.
+    if before.finished(config.training):
+        steps, seconds = before.steps, before.seconds
+        console.print(f"a limit ended this run after {steps} steps: nothing is left to train", highlight=False)
+    else:
+        _fit(module, trainer, loaders, checkpoint)
+        steps, seconds = module.global_step, module.clock.elapsed
+    if not first:
+        return Result(run, {})
+    trained = {"steps": steps, "seconds": round(seconds, 1)}
+    return Result(run, _finish(run, data, trained, config, trainer.strategy.root_device, console))
+
+
+def _fit(module: TrainingModule, trainer: L.Trainer, loaders: tuple[FrameLoader, FrameLoader], checkpoint: Path | None) -> None:
     try:
         trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
     except SystemExit as stop:  # Lightning's way to end after Ctrl-C, and at the end of an epoch after SIGTERM
         raise TrainingError(f"training was stopped by a signal at step {module.global_step}; go on with `--resume`") from stop
-    if not first:
-        return Result(run, {})
-    return Result(run, _finish(run, data, module, console, plots=config.trainer.plots))
 
 
 def _species_and_cutoffs(config: RunConfig, start: Start | None) -> tuple[list[str] | None, CutoffTable]:
@@ -218,7 +230,9 @@ def _add_reporters(
         trainer.callbacks.insert(0, display)
 
 
-def _finish(run: RunFolder, data: ReferenceData, module: TrainingModule, console: Console, plots: bool) -> dict[str, Any]:
+def _finish(
+    run: RunFolder, data: ReferenceData, trained: dict[str, float], config: RunConfig, device: torch.device, console: Console
+) -> dict[str, Any]:
     """Add the scale of novelty to the best weights, test them, draw the plots."""
     from qallegro.training import plots as draw
     from qallegro.training.report import error_table
@@ -228,9 +242,9 @@ def _finish(run: RunFolder, data: ReferenceData, module: TrainingModule, console
     with console.status("learning what the training set looks like ..."):
         scale = novelty_scale(potential, data.samples["train"])
         save_model(run.model, potential, provenance | {"novelty": scale.tensors()})
-    predictor = from_potential(potential.to(module.device), module.device, engine=module.config.engine)
-    metrics: dict[str, Any] = {"model": "model.pth", "epoch": provenance["epoch"], "steps": module.global_step}
-    metrics["seconds"] = round(module.clock.elapsed, 1)
+    plots = config.trainer.plots
+    predictor = from_potential(potential.to(device), device, engine=config.training.engine)
+    metrics: dict[str, Any] = {"model": "model.pth", "epoch": provenance["epoch"], **trained}
     with console.status("testing the best weights ..."):
         for subset in ("validation", "test"):
             if data.samples[subset]:

@@ -10,6 +10,7 @@ import yaml
 
 from qallegro.data.reference_data import ReferenceData
 from qallegro.errors import ConfigError, DataError
+from qallegro.training.config import TrainingConfig
 from qallegro.whole_file import write_text
 
 #: keys that may differ between a run and its continuation
@@ -110,18 +111,37 @@ def write_start(run: RunFolder, resolved: dict[str, Any], data: ReferenceData, p
     write_text(run.statistics, json.dumps(data.statistics.record(), indent=2) + "\n")
 
 
-def step_of(checkpoint: Path | None) -> int:
-    """Steps that had been taken when a checkpoint was written.
+class Progress(NamedTuple):
+    """How far a run had come when its checkpoint was written."""
+
+    steps: int = 0
+    seconds: float = 0.0
+    waited: int = 0  #: validations without a better result
+    epoch_ended: bool = False  #: written after an epoch and its validation, not within it
+
+    def finished(self, config: TrainingConfig) -> bool:
+        """Whether a limit on steps, time or patience had ended the run."""
+        reached = (
+            config.max_steps is not None and self.steps >= config.max_steps,
+            config.max_seconds is not None and self.seconds >= config.max_seconds,
+            config.early_stopping is not None and self.waited >= config.early_stopping.patience,
+        )
+        return self.epoch_ended and any(reached)
+
+
+def progress_of(checkpoint: Path | None) -> Progress:
+    """How far the run of a checkpoint had come; without one, nowhere.
 
     Raises:
         ConfigError: it is damaged, or no checkpoint of a run.
     """
     if checkpoint is None:
-        return 0
+        return Progress()
     try:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        content["qallegro"]
-        return int(content["global_step"])
+        own = content["qallegro"]
+        # Checkpoints of earlier versions do not tell where they were written; they go on.
+        return Progress(int(content["global_step"]), own["elapsed"], own["monitor"]["waited"], own.get("epoch_ended", False))
     except Exception as error:  # torch raises many kinds for a damaged or foreign file
         raise ConfigError(
             f"a run to resume must have a whole checkpoint, `{checkpoint}` is none: {str(error).splitlines()[0]}; start a new run with -o"
