@@ -275,6 +275,8 @@ FAILURES = {
     "too many devices": (["trainer.accelerator=cuda", "trainer.devices=99"], 1, "`trainer` must suit this machine"),
     "model does not fit the data": (["model.avg_num_neighbors={Cu: 12.0}"], 1, "`avg_num_neighbors` must have one entry for each of"),
     "scale without labels": (["data.energy_scale=forces_rms", "data.train=energies.xyz", "data.test=null"], 1, "`data.energy_scale` must suit the labels"),
+    "long change": (["training.bach_size=[" + "1, " * 100 + "1]"], 1, "nearest valid key is `training.batch_size`"),
+    "cache that cannot be": (["data.cache=/proc/none"], 1, "`data.cache` must be a folder that can be written to"),
     "monitor without labels": (["training.monitor=forces_mae", "data.train=energies.xyz", "data.test=null"], 1, "`training.monitor` must be a quantity"),
 }  # fmt: skip
 
@@ -302,6 +304,11 @@ def test_failures_of_train(name: str, folder: Path, tmp_path: Path, qallegro) ->
         )
 
 
+def test_run_folder_that_cannot_be_made(folder: Path, qallegro) -> None:
+    done = qallegro("train", folder / "run.yaml", "-o", "/proc/none/run", "trainer.progress=none")
+    assert done.code == 1 and "run folder must be one that can be made" in done.err and "Traceback" not in done.err
+
+
 def test_failures_of_evaluate(trained: tuple[Path, str], folder: Path, tmp_path: Path, qallegro) -> None:
     model, data = trained[0] / "model.pth", folder / "test.xyz"
     atoms = emt_frames(1)[0]
@@ -310,6 +317,9 @@ def test_failures_of_evaluate(trained: tuple[Path, str], folder: Path, tmp_path:
     bare = emt_frames(1)[0]
     bare.calc = None
     unlabelled = write_frames(tmp_path / "bare.xyz", [bare])
+    together = emt_frames(1)[0]
+    together.positions[1] = together.positions[0]
+    coincident = write_frames(tmp_path / "coincident.xyz", [together])
     cases = [
         ([tmp_path / "none.pth", data], 1, "model file must exist"),
         ([data, data], 1, "model file must be"),
@@ -318,7 +328,10 @@ def test_failures_of_evaluate(trained: tuple[Path, str], folder: Path, tmp_path:
         ([model, unlabelled], 1, "must have labels"),
         ([model, data, "--energy-unit", "kcal"], 1, "`energy`: must be 'eV'"),
         ([model, data, "--energy-key", "E0"], 1, "`data.keys.energy` must name a label in the file, got 'E0'"),
-        ([model, data, "--json", tmp_path / "no" / "x.json"], 1, "`--json` must name a file that can be written"),
+        ([model, data, "--json", tmp_path / "no" / "x.json"], 1, "`--json` must lead into a folder that can be written to"),
+        ([model, data, "--plots", "/proc/none"], 1, "`--plots` must lead into a folder that can be written to"),
+        ([model, data, "--device", "gpu"], 1, "`device` must be cpu, cuda or cuda:N, got 'gpu'"),
+        ([model, coincident], 1, "atoms must be at least 0.001 Å apart"),
         ([model], 2, "Missing argument"),
     ]
     if not torch.cuda.is_available():

@@ -28,7 +28,7 @@ def evaluate(
     from rich.progress import Progress
 
     from qallegro.cli.warn import show_warnings
-    from qallegro.cli.write import write_text
+    from qallegro.cli.write import check_folder, write_text
     from qallegro.data.config import Keys, Units, data_path
     from qallegro.errors import ConfigError
     from qallegro.training.evaluate import evaluate_file
@@ -42,6 +42,10 @@ def evaluate(
         units = Units.model_validate({"energy": energy_unit, "length": length_unit})
     except pydantic.ValidationError as error:
         raise ConfigError("; ".join(explain(error, Units, ()))) from error
+    if json_output is not None:
+        check_folder(json_output.parent, "--json")
+    if plots is not None:
+        check_folder(plots, "--plots", make=True)
     console = Console()
     predictor = open_predictor(file, device, engine)
     with Progress(console=console, transient=True) as progress:

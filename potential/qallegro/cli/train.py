@@ -1,5 +1,6 @@
 """`qallegro train`: parse, call, print."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -87,5 +88,6 @@ def train(
 
 def _sorted(words: list[str]) -> tuple[list[str], list[str]]:
     """Files, and changes of keys; a file's name may hold an equals sign."""
-    files = [word for word in words if "=" not in word or Path(word).is_file()]
+    # Not Path.is_file, which raises where a change is longer than names of files may be.
+    files = [word for word in words if "=" not in word or os.path.isfile(word)]
     return files, [word for word in words if word not in files]

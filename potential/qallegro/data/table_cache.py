@@ -8,6 +8,7 @@ import numpy as np
 
 from qallegro.data.frame import Frame
 from qallegro.data.neighbors import NeighborTable, neighbor_table
+from qallegro.errors import ConfigError
 from qallegro.whole_file import whole_file
 
 # Part of the key: raise it when the content of a table changes for the same frame.
@@ -50,15 +51,20 @@ def _key(frames: Sequence[Frame], type_of: np.ndarray, r_max: float, cutoffs: np
 
 
 def _write(path: Path, tables: list[NeighborTable]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as temporary:
-        np.savez(
-            temporary,
-            widths=np.array([t.neighbors.shape[1] for t in tables]),
-            neighbors=np.concatenate([t.neighbors.ravel() for t in tables]),
-            edge_vectors=np.concatenate([t.edge_vectors.reshape(-1, 3) for t in tables]),
-            counts=np.concatenate([t.counts for t in tables]),
-        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as temporary:
+            np.savez(
+                temporary,
+                widths=np.array([t.neighbors.shape[1] for t in tables]),
+                neighbors=np.concatenate([t.neighbors.ravel() for t in tables]),
+                edge_vectors=np.concatenate([t.edge_vectors.reshape(-1, 3) for t in tables]),
+                counts=np.concatenate([t.counts for t in tables]),
+            )
+    except OSError as error:
+        raise ConfigError(
+            f"`data.cache` must be a folder that can be written to, got `{path.parent}`: {error.strerror}; name another, or leave it out"
+        ) from error
 
 
 def _read(path: Path, frames: Sequence[Frame]) -> list[NeighborTable] | None:

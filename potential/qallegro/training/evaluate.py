@@ -4,20 +4,25 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from ase.data import atomic_numbers, chemical_symbols
 
 from qallegro.data import checks
+from qallegro.data.batch import Batch
 from qallegro.data.config import Keys, Source, Units
 from qallegro.data.frame import Frame
 from qallegro.data.readers import read_frames
 from qallegro.data.sample import Sample, collate, make_sample
 from qallegro.data.table_cache import neighbor_tables
-from qallegro.errors import DataError
+from qallegro.errors import DataError, ModelError
+from qallegro.model.potential import Prediction
 from qallegro.training.metrics import Errors, ErrorSums
 from qallegro.training.predictors import Predictor
 
 # Slots (atoms x neighbors) in one batch: bounds the memory of an evaluation, a few kB a slot.
 MAX_SLOTS = 50_000
+#: Å; closer atoms are at the same place, where directions are undefined and predictions NaN
+COINCIDENT = 1e-3
 
 
 class Parity(NamedTuple):
@@ -42,7 +47,7 @@ def evaluate_file(
     sources: Sequence[Source],
     keys: Keys | None = None,
     units: Units | None = None,
-    min_distance: float = 0.0,
+    min_distance: float = COINCIDENT,
     advance: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Errors of a model on the frames of data files; labels that a file lacks are left out.
@@ -64,7 +69,7 @@ def evaluate_file(
     return evaluate_samples(predictor, samples, advance)
 
 
-def make_samples(frames: Sequence[Frame], atom_types: list[str], cutoffs: np.ndarray, min_distance: float = 0.0) -> list[Sample]:
+def make_samples(frames: Sequence[Frame], atom_types: list[str], cutoffs: np.ndarray, min_distance: float = COINCIDENT) -> list[Sample]:
     """Frames, checked, with the neighbor tables that a model needs.
 
     Args:
@@ -89,13 +94,18 @@ def make_samples(frames: Sequence[Frame], atom_types: list[str], cutoffs: np.nda
 
 
 def evaluate_samples(predictor: Predictor, samples: Sequence[Sample], advance: Callable[[int, int], None] | None = None) -> Evaluation:
-    """Errors of a model on samples whose neighbor tables reach to its cutoff."""
+    """Errors of a model on samples whose neighbor tables reach to its cutoff.
+
+    Raises:
+        ModelError: a prediction is no number.
+    """
     sums = ErrorSums(predictor.atom_types)
     energy, forces, species, stress = [], [], [], []
     done = 0
     for group in _batches(samples):
         batch = collate(group)
         prediction = predictor.predict(batch)
+        _check_finite(prediction, batch, done)
         sums.add(prediction, batch)
         energy.append(np.stack([(batch.energy / batch.n_atoms).numpy(), (prediction.energy / batch.n_atoms).numpy()]))
         forces.append(np.stack([batch.forces.numpy(), prediction.forces.numpy()]))
@@ -105,14 +115,25 @@ def evaluate_samples(predictor: Predictor, samples: Sequence[Sample], advance: C
         if advance is not None:
             advance(done, len(samples))
     all_energy, all_forces, all_stress = (np.concatenate(x, axis=1) for x in (energy, forces, stress))
-    known_forces = ~np.isnan(all_forces).any((0, 2))
+    known_forces = ~np.isnan(all_forces[0]).any(1)
     parity = Parity(
-        energy=all_energy[:, ~np.isnan(all_energy).any(0)],
+        energy=all_energy[:, ~np.isnan(all_energy[0])],
         forces=all_forces[:, known_forces],
         species=np.concatenate(species)[known_forces],
-        stress=all_stress[:, ~np.isnan(all_stress).any((0, 2, 3))],
+        stress=all_stress[:, ~np.isnan(all_stress[0]).any((1, 2))],
     )
     return Evaluation(sums.errors(), parity, list(predictor.atom_types))
+
+
+def _check_finite(prediction: Prediction, batch: Batch, first: int) -> None:
+    finite = torch.isfinite(prediction.energy)
+    finite &= torch.zeros_like(prediction.energy).index_add(0, batch.frame, (~torch.isfinite(prediction.forces)).sum(1).double()) == 0
+    if not bool(finite.all()):
+        frame = int((~finite).nonzero()[0])
+        raise ModelError(
+            f"predictions must be finite, got NaN or infinity in frame {first + frame + 1} of those evaluated (energy "
+            f"{float(prediction.energy[frame])} eV); look at that frame, or train the model again with a lower rate"
+        )
 
 
 def _batches(samples: Sequence[Sample]) -> list[list[Sample]]:

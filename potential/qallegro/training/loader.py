@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from qallegro.data.batch import Batch
 from qallegro.data.sample import Sample, collate
@@ -60,13 +61,13 @@ class FrameLoader:
             if number < start:
                 continue
             share = np.array_split(indices, self.world_size)[self.rank]
-            if not len(share):
-                if self.seed is None:
-                    continue
-                # All processes must take part in every training step, so one that a small batch leaves out repeats a frame.
-                share = indices[:1]
+            left_out = not len(share)
+            if left_out and self.seed is None:
+                continue
             self._done = number + 1
-            yield collate([self.samples[i] for i in share])
+            # All processes must take part in every training step: one that a small batch leaves out takes a frame that counts nothing.
+            batch = collate([self.samples[i] for i in (indices[:1] if left_out else share)])
+            yield _without_labels(batch) if left_out else batch
 
     def state_dict(self) -> dict[str, Any]:
         """Batches of the current epoch that were handed out."""
@@ -75,3 +76,7 @@ class FrameLoader:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Skip what was handed out before."""
         self._start = state["done"]
+
+
+def _without_labels(batch: Batch) -> Batch:
+    return batch._replace(**{name: torch.full_like(getattr(batch, name), torch.nan) for name in ("energy", "forces", "stress")})

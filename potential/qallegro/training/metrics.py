@@ -34,7 +34,8 @@ class ErrorSums:
         self.table[_ENERGY] += _sums((prediction.energy - batch.energy) / batch.n_atoms, batch.energy)
         self.table[_STRESS] += _sums(stress - batch.stress, batch.stress * batch.volume[:, None, None])
         difference = prediction.forces - batch.forces
-        known = ~torch.isnan(difference)
+        # Of the labels alone: a prediction that is NaN must show.
+        known = ~torch.isnan(batch.forces)
         difference = torch.where(known, difference, 0.0)
         per_atom = torch.stack([difference.abs().sum(1), difference.square().sum(1), known.sum(1).to(torch.float64)], 1)
         species = torch.zeros_like(self.table[_FIRST_SPECIES:]).index_add(0, batch.types, per_atom)

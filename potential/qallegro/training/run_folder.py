@@ -103,8 +103,15 @@ def _differences(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]
 
 
 def write_start(run: RunFolder, resolved: dict[str, Any], data: ReferenceData, provenance: dict[str, Any]) -> None:
-    """Leave what is known before the first step."""
-    run.path.mkdir(parents=True, exist_ok=True)
+    """Leave what is known before the first step.
+
+    Raises:
+        ConfigError: the folder cannot be made.
+    """
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"run folder must be one that can be made, got `{run.path}`: {error.strerror}; name another with -o") from error
     write_text(run.config, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True) + "\n")
     write_text(run.versions, json.dumps(provenance["trained_with"] | {"git_commit": provenance["git_commit"]}, indent=2) + "\n")
     write_text(run.splits, json.dumps(data.splits) + "\n")
