@@ -74,11 +74,12 @@ def table(found: list[Ratio]) -> str:
         least, most = min(r.ratios.values()), max(r.ratios.values())
         name = f"{VARIANTS[r.a].title} / {VARIANTS[r.b].title}"
         lines.append(f"| {name} | {len(r.ratios)} | {r.mean:.3f} | {low:.3f} to {high:.3f} | {least:.2f}, {most:.2f} | {r.claim} |")
-    fewest = min(r.found.seeds for r in found)
+    limits = ", ".join(
+        f"{quantile(sets, len(found)):.2f} standard errors with {sets} sets" for sets in sorted({r.found.seeds for r in found})
+    )
     rule = (
         f"Geometric means over data sets. A difference is claimed where the mean logarithm exceeds Student's t for a two-sided 5 % over "
-        f"all {len(found)} comparisons together ({quantile(fewest, len(found)):.2f} standard errors with {fewest} sets); intervals are "
-        "those of a single comparison."
+        f"all {len(found)} comparisons together ({limits}); intervals are those of a single comparison."
     )
     return "\n".join([*lines, "", rule])
 

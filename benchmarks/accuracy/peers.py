@@ -7,6 +7,7 @@ where `table.py` finds them. The same command goes on with the work.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -106,10 +107,12 @@ def train(peer: str, program: Program, python: str, seed: int, arguments: argpar
     job = Job(python, data, data.folder, folder, seed, 0, content["training"]["batch_size"])
     state_file = folder / "state.json"
     state = json.loads(state_file.read_text()) if state_file.is_file() else {}
-    if state.get("budget") != seconds:
+    terms = {"budget": seconds, "clock": arguments.clock, "threads": arguments.threads}
+    before = {key: state.get(key) for key in terms}
+    if before != terms:
         if state:
-            raise UnavailableError(f"`{folder}` was started with {state['budget']:g} s, not {seconds:g} s; remove it or name another -o")
-        state = {"budget": seconds, "epochs": epochs_in(seconds, program, job, arguments), "spent": 0.0, "trained": False}
+            raise UnavailableError(f"`{folder}` was started with {before}, not {terms}; remove it or name another -o")
+        state = {**terms, "epochs": epochs_in(seconds, program, job, arguments), "spent": 0.0, "trained": False}
         folder.mkdir(parents=True, exist_ok=True)
         state_file.write_text(json.dumps(state) + "\n")
     job = job._replace(epochs=state["epochs"])
@@ -144,6 +147,8 @@ def epochs_in(seconds: float, program: Program, job: Job, arguments: argparse.Na
 
     def duration(epochs: int) -> float:
         folder = job.folder.with_name(f"{job.folder.name}_trial_{epochs}")
+        # What an earlier call left of a trial would make this one look short.
+        shutil.rmtree(folder, ignore_errors=True)
         trial = job._replace(frames=job.data.folder / "trial", folder=folder, epochs=epochs)
         started = now()
         call(program.train(trial), arguments.threads, folder.with_name(folder.name + ".log"))
