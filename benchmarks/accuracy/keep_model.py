@@ -64,7 +64,7 @@ def keep(run: Path, name: str, text: Text, folder: Path = store.FOLDER) -> store
         made.mkdir()
         (made / store.WEIGHTS).write_bytes(weights)
         (made / store.RECORD).write_text(json.dumps(record, allow_nan=False) + "\n")
-        (made / store.CARD).write_text(card(name, text, record, sum(p.numel() for p in potential.parameters())))
+        (made / store.CARD).write_text(card(name, text, record, sum(p.numel() for p in potential.parameters() if p.requires_grad)))
         size = sum(path.stat().st_size for path in made.iterdir())
         if size > store.SIZE_LIMIT:
             raise ModelError(f"files of a model must take at most {store.SIZE_LIMIT:,} bytes, got {size:,}; train a smaller one")

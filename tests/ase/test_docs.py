@@ -17,7 +17,9 @@ def test_example(number, toy, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        exec(compile(EXAMPLES[number], f"{TUTORIAL}:{number}", "exec"), {"__name__": "__main__"})
+        # The toy is no copper: its minimum lies elsewhere.
+        example = EXAMPLES[number].replace("a0 = 3.64", "a0 = 3.1")
+        exec(compile(example, f"{TUTORIAL}:{number}", "exec"), {"__name__": "__main__"})
     assert capsys.readouterr().out
 
 
