@@ -20,7 +20,11 @@ class BesselEmbedding(_Strict):
     kind: Literal["bessel"] = "bessel"
     num_bessels: int = Field(8, ge=1, description="number of radial functions")
     trainable: bool = Field(False, description="let the frequencies train")
-    polynomial_cutoff_p: float = Field(6.0, ge=2.0, description="exponent p of the envelope, 2 or more: then its curvature is finite at r = 0 too (at r_max it is zero for any p)")
+    polynomial_cutoff_p: float = Field(
+        6.0,
+        ge=2.0,
+        description="exponent p of the envelope, 2 or more: then its curvature is finite at r = 0 too (at r_max it is zero for any p)",
+    )
 
 
 class SplineEmbedding(_Strict):
