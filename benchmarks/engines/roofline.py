@@ -145,6 +145,8 @@ def _report(result: dict[str, Any], sizes: list[str]) -> str:
         total = sum(r["stages"].values())
         for name, time in r["stages"].items():
             gflop, kilobytes = r["gflop"][name], r["kilobytes"][name]
+            if not time:  # a stage that the model does not have
+                continue
             rates = f"{1e3 * gflop:.3f} | {gflop / time * 1e6:.0f} | {kilobytes:.0f} | {kilobytes / time:.0f}"
             counted = rates if gflop else " | | | "
             lines.append(f"| {name} | {time:.2f} | {100 * time / total:.0f} % | {counted} |")
