@@ -15,6 +15,7 @@ from torch import Tensor
 from qallegro.data.config import Source
 from qallegro.data.frame import Frame
 from qallegro.data.readers import read_frames
+from qallegro.devices import device_complaint
 from qallegro.errors import ExportError
 from qallegro.export import verify
 from qallegro.export.forms import InFileForm, Options, in_file_form
@@ -72,8 +73,8 @@ def export_model(
         raise ExportError(f"`format` must be one of {sorted(SUFFIXES)}, got {format!r}")
     if dtype not in (None, "float32", "float64"):
         raise ExportError(f"`dtype` must be float32 or float64, got {dtype!r}")
-    if device != "cpu" and not torch.cuda.is_available():
-        raise ExportError(f"`device` must be present on this machine to compile for it, got {device!r} without CUDA; use `--device cpu`")
+    if complaint := device_complaint(device):
+        raise ExportError(f"`device` {complaint}")
     model = Path(model)
     original, provenance = load_model(model)
     potential = with_dtype(original, dtype or original.config.dtype)

@@ -1,6 +1,5 @@
 """One way to ask any model file for predictions: checkpoints in PyTorch, exported files in the runtime that LAMMPS and ASE use."""
 
-import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 
 from qallegro.data.batch import Batch
+from qallegro.devices import device_complaint
 from qallegro.errors import ConfigError, ModelError
 from qallegro.model.checkpoint import load_model
 from qallegro.model.potential import Potential, Prediction
@@ -44,21 +44,12 @@ def open_predictor(path: str | Path, device: str = "cpu", engine: str = "auto") 
         ConfigError: the device is not there, or there is no such engine for a checkpoint.
     """
     path = Path(path)
-    _check_device(device)
+    if complaint := device_complaint(device):
+        raise ConfigError(f"`device` {complaint}")
     if _is_exported(path):
         return _exported(path, device, engine)
     potential, _ = load_model(path)
     return from_potential(potential.to(device), device, f"{path} (checkpoint, {potential.config.dtype}, {device})", engine)
-
-
-def _check_device(device: str) -> None:
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
-        raise ConfigError(f"`device` must be cpu, cuda or cuda:N, got {device!r}")
-    if device != "cpu" and not torch.cuda.is_available():
-        raise ConfigError(f"`device` must be present on this machine, got {device!r} without CUDA; use cpu")
-    number, present = int(device.partition(":")[2] or 0), torch.cuda.device_count()
-    if device != "cpu" and number >= present:
-        raise ConfigError(f"`device` must be one of the {present} of this machine, counted from 0, got {device!r}")
 
 
 def from_potential(potential: Potential, device: str | torch.device = "cpu", description: str = "", engine: str = "auto") -> Predictor:
