@@ -58,6 +58,9 @@ def _read(source: Any, config: DataConfig) -> list[Any]:
 
 def _atoms(frame: Any, has_forces: bool) -> Atoms:
     atoms = Atoms(frame.numbers, frame.positions, cell=frame.cell, pbc=frame.pbc)
+    if not any(frame.pbc):
+        # Molecules of rMD17 drift to 190 Å: too far for float32, and MACE needs 0.8 s a frame to find neighbors there.
+        atoms.positions -= atoms.positions.mean(axis=0)
     labels: dict[str, Any] = {"energy": float(frame.energy)} | ({"forces": frame.forces} if has_forces else {})
     # nequip reads the results of a calculator, MACE names of its own.
     atoms.info["REF_energy"] = labels["energy"]
