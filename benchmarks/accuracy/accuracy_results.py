@@ -20,6 +20,8 @@ from qallegro.whole_file import write_text
 
 STEPS, WARMUP, TURNS = 200, 20, 3
 RESULT = "result.json"
+#: on what terms a peer was trained, beside its result
+STATE = "state.json"
 
 
 class Row(NamedTuple):

@@ -18,7 +18,7 @@ from engines_benchmark import UnavailableError  # noqa: E402
 from peer_environments import installed, last_line, make_environment  # noqa: E402
 
 from accuracy_clock import CLOCKS, add_clock, settle_threads  # noqa: E402
-from accuracy_results import Row, write_row  # noqa: E402
+from accuracy_results import RESULT, STATE, Row, write_row  # noqa: E402
 from accuracy_sets import SETS  # noqa: E402
 from accuracy_settings import configuration  # noqa: E402
 from peer_data import TRIAL_SHARE, PeerData, errors, write_frames  # noqa: E402
@@ -98,14 +98,14 @@ def train(peer: str, program: Program, python: str, seed: int, arguments: argpar
         UnavailableError: the peer failed; says what it said.
     """
     folder = output / f"{peer}_{seed}"
-    if (folder / "result.json").is_file():
+    if (folder / RESULT).is_file():
         return
     chosen = SETS[arguments.data_set]
     seconds = 3600.0 * (arguments.hours or chosen.hours)
     content = configuration(arguments.data_set, "allegro", "ours", seed, str(arguments.root.resolve()), "quick", seconds, None)
     data = write_frames(content["data"], chosen.species, R_MAX, output / f"frames_{seed}")
     job = Job(python, data, data.folder, folder, seed, 0, content["training"]["batch_size"])
-    state_file = folder / "state.json"
+    state_file = folder / STATE
     state = json.loads(state_file.read_text()) if state_file.is_file() else {}
     terms = {"budget": seconds, "clock": arguments.clock, "threads": arguments.threads}
     before = {key: state.get(key) for key in terms}

@@ -14,7 +14,7 @@ sys.path += [str(Path(__file__).parents[1] / name) for name in ("training_speed"
 
 from accuracy_clock import add_clock, settle_threads  # noqa: E402
 from accuracy_report import draw, markdown  # noqa: E402
-from accuracy_results import RESULT, Row, kept_row, plain, read_row  # noqa: E402
+from accuracy_results import RESULT, STATE, Row, kept_row, plain, read_row  # noqa: E402
 from accuracy_sets import SETS  # noqa: E402
 from accuracy_settings import SETTINGS, VARIANTS, available, configuration  # noqa: E402
 from qallegro.errors import QAllegroError  # noqa: E402
@@ -38,6 +38,9 @@ def main() -> None:
     arguments = parse()
     chosen = SETS[arguments.data_set]
     output = arguments.output / arguments.data_set
+    complaint = other_terms(output / "peers", arguments)
+    if complaint:
+        sys.exit(f"error: {complaint}")
     plan = planned(arguments, output)
     runs = [p.run for p in plan]
     check_requests(runs)
@@ -110,10 +113,25 @@ def parse() -> argparse.Namespace:
     return arguments
 
 
+def other_terms(peers: Path, arguments: argparse.Namespace) -> str | None:
+    """What to say of peers that were trained for another time, by another clock or with other threads; None if there are none."""
+    terms = {"budget": budget_seconds(arguments), "clock": arguments.clock, "threads": arguments.threads}
+    for path in sorted(peers.glob(f"*/{RESULT}")):
+        state = json.loads(path.with_name(STATE).read_text())
+        theirs = {key: state[key] for key in terms}
+        if theirs != terms:
+            return f"peers must have the terms of the table, `{path.parent}` has {theirs}, not {terms}; name another -o"
+    return None
+
+
+def budget_seconds(arguments: argparse.Namespace) -> float | None:
+    """Of each run; None where epochs are counted."""
+    return None if arguments.epochs is not None else 3600.0 * (arguments.hours or SETS[arguments.data_set].hours)
+
+
 def planned(arguments: argparse.Namespace, output: Path) -> list[Planned]:
     """All runs; one seed of everything after the other, so that a part can already be compared."""
-    hours = None if arguments.epochs is not None else arguments.hours or SETS[arguments.data_set].hours
-    seconds = None if hours is None else 3600.0 * hours
+    seconds = budget_seconds(arguments)
     plan = []
     for seed in arguments.seeds:
         for settings in arguments.settings:

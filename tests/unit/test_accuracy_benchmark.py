@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import ase
 import ase.io
 import numpy as np
 import pytest
 import torch
 import yaml
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from qallegro.errors import ModelError
 from qallegro.model.checkpoint import load_model
@@ -32,6 +34,7 @@ import keep_model  # noqa: E402
 import over_sets  # noqa: E402
 import peer_data  # noqa: E402
 import peer_programs  # noqa: E402
+import table  # noqa: E402
 from accuracy_results import Row  # noqa: E402
 from accuracy_sets import SETS  # noqa: E402
 
@@ -183,6 +186,16 @@ def test_peers_get_the_frames_of_the_run(run: Path, frames: peer_data.PeerData) 
         np.testing.assert_allclose(atoms.arrays["REF_forces"], sources[index].get_forces(), atol=1e-7)
 
 
+def test_peers_get_molecules_at_the_origin(tmp_path: Path) -> None:
+    molecule = ase.Atoms("Cu2", [(190.0, 0, 0), (192.2, 0, 0)])
+    molecule.calc = SinglePointCalculator(molecule, energy=-1.0, forces=np.zeros((2, 3)))
+    ase.io.write(tmp_path / "molecules.xyz", [molecule] * 4)
+    source = {"root": str(tmp_path), "train": ["molecules.xyz"], "test": ["molecules.xyz"], "split": {"train": 3, "validation": 1}}
+    peer_data.write_frames(source, ["Cu"], 4.0, tmp_path / "peers")
+    written = ase.io.read(tmp_path / "peers" / "test.xyz")
+    np.testing.assert_allclose(written.positions, [(-1.1, 0, 0), (1.1, 0, 0)], atol=1e-6)  # digits of the file
+
+
 def test_errors_of_predictions(frames: peer_data.PeerData) -> None:
     test = ase.io.read(frames.folder / "test.xyz", ":")
     energies = [atoms.info["REF_energy"] + 0.004 * (-1) ** k for k, atoms in enumerate(test)]
@@ -209,6 +222,18 @@ def test_commands_of_the_peers(name: str, frames: peer_data.PeerData, tmp_path: 
     else:
         assert command[command.index("--max_num_epochs") + 1] == "12" and "--restart_latest" in command
         assert command[command.index("--start_stage_two") + 1] == "9"
+
+
+def test_peers_of_other_terms_are_not_put_into_a_table(tmp_path: Path) -> None:
+    folder = tmp_path / "mace_1"
+    folder.mkdir()
+    (folder / accuracy_results.RESULT).write_text("{}")
+    (folder / accuracy_results.STATE).write_text(json.dumps({"budget": 7200.0, "clock": "wall", "threads": 2, "epochs": 3}))
+    same = argparse.Namespace(data_set="aspirin", hours=2.0, epochs=None, clock="wall", threads=2)
+    assert table.other_terms(tmp_path, same) is None
+    for other in ({"hours": 1.0}, {"hours": None}, {"epochs": 3}, {"clock": "processor"}, {"threads": 1}):
+        complaint = table.other_terms(tmp_path, argparse.Namespace(**vars(same) | other))
+        assert complaint is not None and "peers must have the terms of the table" in complaint and "mace_1" in complaint
 
 
 def test_the_clock_of_the_processor_does_not_count_waiting() -> None:
