@@ -34,6 +34,7 @@ import keep_model  # noqa: E402
 import over_sets  # noqa: E402
 import peer_data  # noqa: E402
 import peer_programs  # noqa: E402
+import peers_over_sets  # noqa: E402
 import table  # noqa: E402
 from accuracy_results import Row  # noqa: E402
 from accuracy_sets import SETS  # noqa: E402
@@ -295,3 +296,25 @@ def test_one_table_alone_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("sys.argv", ["over_sets.py", "--results", str(tmp_path)])
     with pytest.raises(SystemExit, match="tables of two data sets or more must lie in"):
         over_sets.main()
+
+
+def test_peers_stand_beside_qallegro_on_the_quantity_that_a_set_is_judged_by(tmp_path: Path) -> None:
+    def row(program: str, forces: float | None, energy: float) -> dict:
+        return {"program": program, "seconds": 300.0, "forces_mae": forces, "energy_mae": energy}
+
+    tables = {
+        "benzene": [row("qallegro", 2.0, 1.0), row("nequip-allegro", 30.0, 0.5), row("mace", 6.0, 4.0)],
+        "qm9": [row("mace", None, 8.0), row("qallegro", None, 4.0)],
+        "si": [row("qallegro", 50.0, 1.0)],  # without peers
+    }
+    for name, rows in tables.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps({"data_set": name, "rows": rows}))
+    results = peers_over_sets.read(tmp_path)
+    assert [(r.data_set, r.program) for r in results] == [
+        ("benzene", "qallegro"), ("benzene", "mace"), ("benzene", "nequip-allegro"), ("qm9", "qallegro"), ("qm9", "mace"),
+    ]  # fmt: skip
+    assert peers_over_sets.ratios(results) == [1.0, 3.0, 15.0, 1.0, 2.0]
+    lines = peers_over_sets.markdown(results).splitlines()
+    assert len(lines) == 7 and "| 5.0 | 30 | 0.50 | 15 |" in lines[4] and "| 5.0 |  | 8.00 | 2 |" in lines[6]
+    peers_over_sets.draw(results, tmp_path / "peers.png")
+    assert (tmp_path / "peers.png").stat().st_size > 10_000
