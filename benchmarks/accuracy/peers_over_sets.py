@@ -97,7 +97,9 @@ def draw(results: list[Result], path: Path) -> None:
         label = None if result.program in labelled else PROGRAMS[result.program]
         labelled.add(result.program)
         axis.plot(ratio, height, "os^"[number], color=f"C{number}", markersize=9, label=label)
-        axis.annotate(f"{result.judged:.3g}", (ratio, height), textcoords="offset points", xytext=(0, 8), ha="center", fontsize=8)
+        # Peers that come near each other would write over each other on one side.
+        beside = (0, -16) if number == 2 else (0, 8)
+        axis.annotate(f"{result.judged:.3g}", (ratio, height), textcoords="offset points", xytext=beside, ha="center", fontsize=8)
     units = [f"{SETS[name].title.split(' (')[0]}, {QUANTITIES[SETS[name].judged][2]}" for name in sets]
     axis.set(xscale="log", xlabel="test MAE over that of qallegro, equal time of training on one core", ylim=(len(sets) - 0.5, -0.7))
     axis.set_yticks(range(len(sets)), units)
