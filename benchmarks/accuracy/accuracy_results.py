@@ -24,6 +24,11 @@ RESULT = "result.json"
 STATE = "state.json"
 
 
+def terms(seconds: float | None, clock: str, threads: int) -> dict[str, Any]:
+    """On which a peer is trained, as `state.json` holds them; only runs of the same terms compare. None: epochs are counted."""
+    return {"budget": seconds, "clock": clock, "threads": threads}
+
+
 class Row(NamedTuple):
     """One trained model. Errors are those of its test frames; NaN where they have no such label."""
 

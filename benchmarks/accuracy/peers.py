@@ -18,7 +18,7 @@ from engines_benchmark import UnavailableError  # noqa: E402
 from peer_environments import installed, last_line, make_environment  # noqa: E402
 
 from accuracy_clock import CLOCKS, add_clock, settle_threads  # noqa: E402
-from accuracy_results import RESULT, STATE, Row, write_row  # noqa: E402
+from accuracy_results import RESULT, STATE, Row, terms, write_row  # noqa: E402
 from accuracy_sets import SETS  # noqa: E402
 from accuracy_settings import configuration  # noqa: E402
 from peer_data import TRIAL_SHARE, PeerData, errors, write_frames  # noqa: E402
@@ -107,12 +107,12 @@ def train(peer: str, program: Program, python: str, seed: int, arguments: argpar
     job = Job(python, data, data.folder, folder, seed, 0, content["training"]["batch_size"])
     state_file = folder / STATE
     state = json.loads(state_file.read_text()) if state_file.is_file() else {}
-    terms = {"budget": seconds, "clock": arguments.clock, "threads": arguments.threads}
-    before = {key: state.get(key) for key in terms}
-    if before != terms:
+    wanted = terms(seconds, arguments.clock, arguments.threads)
+    before = {key: state.get(key) for key in wanted}
+    if before != wanted:
         if state:
-            raise UnavailableError(f"`{folder}` was started with {before}, not {terms}; remove it or name another -o")
-        state = {**terms, "epochs": epochs_in(seconds, program, job, arguments), "spent": 0.0, "trained": False}
+            raise UnavailableError(f"`{folder}` was started with {before}, not {wanted}; remove it or name another -o")
+        state = {**wanted, "epochs": epochs_in(seconds, program, job, arguments), "spent": 0.0, "trained": False}
         folder.mkdir(parents=True, exist_ok=True)
         state_file.write_text(json.dumps(state) + "\n")
     job = job._replace(epochs=state["epochs"])

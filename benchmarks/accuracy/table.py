@@ -14,7 +14,7 @@ sys.path += [str(Path(__file__).parents[1] / name) for name in ("training_speed"
 
 from accuracy_clock import add_clock, settle_threads  # noqa: E402
 from accuracy_report import draw, markdown  # noqa: E402
-from accuracy_results import RESULT, STATE, Row, kept_row, plain, read_row  # noqa: E402
+from accuracy_results import RESULT, STATE, Row, kept_row, plain, read_row, terms  # noqa: E402
 from accuracy_sets import SETS  # noqa: E402
 from accuracy_settings import SETTINGS, VARIANTS, available, configuration  # noqa: E402
 from qallegro.errors import QAllegroError  # noqa: E402
@@ -115,12 +115,12 @@ def parse() -> argparse.Namespace:
 
 def other_terms(peers: Path, arguments: argparse.Namespace) -> str | None:
     """What to say of peers that were trained for another time, by another clock or with other threads; None if there are none."""
-    terms = {"budget": budget_seconds(arguments), "clock": arguments.clock, "threads": arguments.threads}
+    wanted = terms(budget_seconds(arguments), arguments.clock, arguments.threads)
     for path in sorted(peers.glob(f"*/{RESULT}")):
         state = json.loads(path.with_name(STATE).read_text())
-        theirs = {key: state[key] for key in terms}
-        if theirs != terms:
-            return f"peers must have the terms of the table, `{path.parent}` has {theirs}, not {terms}; name another -o"
+        theirs = {key: state[key] for key in wanted}
+        if theirs != wanted:
+            return f"peers must have the terms of the table, `{path.parent}` has {theirs}, not {wanted}; name another -o"
     return None
 
 
