@@ -49,9 +49,10 @@ CONFIGS: dict[str, dict] = {
             },
             "nonlinearity": None,
             "width": 5,
+            "feature_norm": 1.7,
         },
     },
-    "rff": {"variant": "allegro_rff", "random_fourier": {"num_outputs": 6, "max_frequency": 2}},
+    "rff": {"variant": "allegro_rff", "random_fourier": {"num_outputs": 6, "max_frequency": 2, "feature_norm": 0.4}},
 }
 
 

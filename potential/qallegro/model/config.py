@@ -72,6 +72,9 @@ class QDIConfig(_Strict):
     nonlinearity: Nonlinearity | None = Field("silu", description="activation after that layer; null: none")
     trainable: bool = Field(True, description="train the angles; false keeps the random ones (a control)")
     freeze_inert: bool = Field(True, description="keep angles that cannot change the output at zero instead of training them")
+    feature_norm: float | None = Field(
+        None, gt=0.0, description="features are divided by it; if not given by their root mean square before training where that is above 1"
+    )
 
 
 class RandomFourierConfig(_Strict):
@@ -82,10 +85,15 @@ class RandomFourierConfig(_Strict):
     max_frequency: int = Field(1, ge=1, description="largest frequency of a feature; a circuit that encodes L times reaches L")
     width: int = Field(32, ge=1, description="of the fully connected layer after the cosines")
     nonlinearity: Nonlinearity | None = Field("silu", description="activation after that layer; null: none")
+    feature_norm: float | None = Field(
+        None, gt=0.0, description="features are divided by it; if not given by their root mean square before training where that is above 1"
+    )
 
 
 #: variant -> the section that only this variant has
 VARIANT_SECTIONS = {"allegro_mlp": "hidden_mlp", "allegro_qdi": "qdi", "allegro_rff": "random_fourier"}
+#: of them, those whose head is periodic in its features and squashes them to angles
+PERIODIC_SECTIONS = {variant: section for variant, section in VARIANT_SECTIONS.items() if variant != "allegro_mlp"}
 
 
 class ModelConfig(_Strict):

@@ -17,10 +17,11 @@ from qallegro.quantum.statevector import QuantumLayer
 
 
 class PeriodicHead(nn.Module):
-    """scalars -> linear -> angles x = pi tanh(scale f) -> periodic layer -> fully connected -> final perceptron.
+    """scalars -> linear f -> angles x = pi tanh(scale f) -> periodic layer -> fully connected -> final perceptron.
 
     Args:
         layer: maps angles (E, num_features) in (-pi, pi) to (E, num_outputs), zero to zero; has a `description`.
+        feature_norm: what the linear map is divided by, so that its features do not start where tanh is flat; None: 1.
     """
 
     def __init__(
@@ -31,11 +32,14 @@ class PeriodicHead(nn.Module):
         num_outputs: int,
         width: int,
         nonlinearity: str | None,
+        feature_norm: float | None,
         dtype: torch.dtype,
     ) -> None:
         super().__init__()
         self.nonlinearity = nonlinearity or "identity"
-        self.project = Linear(_scalar_widths(config), num_features, gain=1.0, dtype=dtype, forward_normalize=config.forward_normalize)
+        # A constant of the map, not its initial weights: steps of an optimizer are then as long, measured in features, for any norm.
+        gain = 1.0 / (feature_norm or 1.0)
+        self.project = Linear(_scalar_widths(config), num_features, gain=gain, dtype=dtype, forward_normalize=config.forward_normalize)
         # The layer is periodic and the features are not bounded: squashed, two of them never give the same angle.
         self.feature_scale = nn.Parameter(torch.full((num_features,), 0.5, dtype=dtype))
         self.layer = layer
@@ -93,13 +97,13 @@ def _allegro(config: ModelConfig, dtype: torch.dtype) -> nn.Module:
 def _allegro_qdi(config: ModelConfig, dtype: torch.dtype) -> nn.Module:
     qdi, circuit = config.qdi, config.qdi.circuit
     layer = QuantumLayer(circuit, dtype, trainable=qdi.trainable, freeze_inert=qdi.freeze_inert)
-    return PeriodicHead(config, layer, circuit.num_features, circuit.num_outputs, qdi.width, qdi.nonlinearity, dtype)
+    return PeriodicHead(config, layer, circuit.num_features, circuit.num_outputs, qdi.width, qdi.nonlinearity, qdi.feature_norm, dtype)
 
 
 def _allegro_rff(config: ModelConfig, dtype: torch.dtype) -> nn.Module:
     rff = config.random_fourier
     layer = RandomFourier(rff.num_features, rff.num_outputs, rff.max_frequency, dtype)
-    return PeriodicHead(config, layer, rff.num_features, rff.num_outputs, rff.width, rff.nonlinearity, dtype)
+    return PeriodicHead(config, layer, rff.num_features, rff.num_outputs, rff.width, rff.nonlinearity, rff.feature_norm, dtype)
 
 
 #: variant -> builder of a module that maps [s_0 .. s_L], each (E, S), to (E, 1)

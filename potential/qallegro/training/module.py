@@ -151,6 +151,7 @@ class TrainingModule(L.LightningModule):
         self._check_finite()
         self._errors = ErrorSums(self.potential.config.atom_types, self.device)
         self._loss_sums = torch.zeros(2, 3, dtype=torch.float64, device=self.device)
+        self._force_sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         if self.ema is not None:
             self._swapped.enter_context(self.ema.applied())
 
@@ -160,11 +161,21 @@ class TrainingModule(L.LightningModule):
         errors = residuals(prediction, batch)
         self._loss_sums += torch.stack([self.loss.sums(errors), errors.counts])
         self._errors.add(prediction, batch)
+        if self.loss.needs_forces:
+            self._force_sums += torch.stack([prediction.forces.abs().sum(), batch.forces.nan_to_num(0.0).abs().sum()])
 
     def on_validation_epoch_end(self) -> None:
         """Judge the weights, keep them if they are the best, and put the training weights back."""
-        for sums in (self._loss_sums, self._errors.table):
+        for sums in (self._loss_sums, self._errors.table, self._force_sums):
             self._over_processes(sums)
+        predicted, labelled = self._force_sums.tolist()
+        if predicted == 0.0 and labelled > 0.0:
+            self._swapped.close()
+            raise TrainingError(
+                f"predicted forces must not all be zero, those of the validation frames are at step {self.global_step}: a layer has "
+                "saturated, and has no gradient to recover by; start a new run with a smaller `training.optimizer.learning_rate` or "
+                "another `seed`"
+            )
         weighted, counts = self._loss_sums
         errors = self._errors.errors()
         values = {

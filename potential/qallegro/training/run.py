@@ -22,6 +22,7 @@ from qallegro.native.engine import Predict, choose_engine
 from qallegro.training.callbacks import EpochReport, LastCheckpoint, Reporter
 from qallegro.training.config import RunConfig
 from qallegro.training.evaluate import evaluate_samples
+from qallegro.training.feature_norm import with_feature_norm
 from qallegro.training.fine_tuning import Start, open_start
 from qallegro.training.history import CsvHistory, TensorBoardHistory, read_history
 from qallegro.training.load_config import checked_model
@@ -30,7 +31,7 @@ from qallegro.training.module import TrainingModule
 from qallegro.training.predictors import from_potential
 from qallegro.training.progress import ProgressDisplay
 from qallegro.training.provenance import git_commit, versions
-from qallegro.training.run_folder import RunFolder, check_same_run, progress_of, recorded_shifts, starting_point, write_start
+from qallegro.training.run_folder import RunFolder, check_same_run, progress_of, recorded_model, starting_point, write_start
 from qallegro.whole_file import write_text
 
 
@@ -72,9 +73,12 @@ def train(config: RunConfig, folder: str | Path, resume: bool = False, console: 
             required=[q for q in ("forces", "stress") if any(w not in ("auto", 0.0) for w in config.training.loss.ends(q))],
             unwanted=[q for q in ("forces", "stress") if config.training.loss.ends(q) == (0.0, 0.0)],
         )
-    if start is not None:
-        start = start.at_energies(recorded_shifts(run) if checkpoint is not None else start.shifts_for(data))
-    model_config = resolve_model(config, data) if start is None else start.config
+    recorded = None if checkpoint is None else recorded_model(run)
+    if start is None:
+        model_config = with_feature_norm(resolve_model(config, data), data.samples["train"], config.seed, recorded)
+    else:
+        start = start.at_energies(start.shifts_for(data) if recorded is None else recorded["per_type_energy_shifts"])
+        model_config = start.config
     resolved = config.model_dump(mode="json") | {"model": model_config.model_dump(mode="json")}
     provenance = {
         "trained_with": versions(),
@@ -87,7 +91,7 @@ def train(config: RunConfig, folder: str | Path, resume: bool = False, console: 
     }
     if first and checkpoint is not None:
         check_same_run(run, resolved, data)
-    before = progress_of(checkpoint)
+    done = progress_of(checkpoint)
     potential = build_potential(model_config, config.seed) if start is None else start.potential()
     reporters: list[Reporter] = []
     callbacks = [EpochReport(reporters), LastCheckpoint(run.checkpoint, config.training.checkpoint_every_steps)]
@@ -100,10 +104,10 @@ def train(config: RunConfig, folder: str | Path, resume: bool = False, console: 
         _describe(console, run, data, potential, engine)
         if start is not None:
             console.print(f"weights to start from: those of {config.start_from}", highlight=False, markup=False, soft_wrap=True)
-        _add_reporters(config, run, module, trainer, reporters, console, before.steps)
+        _add_reporters(config, run, module, trainer, reporters, console, done.steps)
     # Lightning looks at limits after a step: a run that one has ended would go beyond it.
-    if before.finished(config.training):
-        steps, seconds = before.steps, before.seconds
+    if done.finished(config.training):
+        steps, seconds = done.steps, done.seconds
         console.print(f"a limit ended this run after {steps} steps: nothing is left to train", highlight=False)
     else:
         _fit(module, trainer, loaders, checkpoint)

@@ -75,13 +75,13 @@ def check_same_run(run: RunFolder, resolved: dict[str, Any], data: ReferenceData
             raise DataError(f"a run must go on with its own data, the {subset} frames are not those in `{run.splits}`; restore the files")
 
 
-def recorded_shifts(run: RunFolder) -> dict[str, float]:
-    """Reference energies that a run was started with, by species, eV.
+def recorded_model(run: RunFolder) -> dict[str, Any]:
+    """The `model` section that a run was started with, nothing left open.
 
     Raises:
         ConfigError: the folder does not tell.
     """
-    return _started_with(run)[0]["model"]["per_type_energy_shifts"]
+    return _started_with(run)[0]["model"]
 
 
 def _started_with(run: RunFolder) -> tuple[dict[str, Any], dict[str, Any]]:
