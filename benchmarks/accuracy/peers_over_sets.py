@@ -101,7 +101,7 @@ def draw(results: list[Result], path: Path) -> None:
         beside = (0, -16) if number == 2 else (0, 8)
         axis.annotate(f"{result.judged:.3g}", (ratio, height), textcoords="offset points", xytext=beside, ha="center", fontsize=8)
     units = [f"{SETS[name].title.split(' (')[0]}, {QUANTITIES[SETS[name].judged][2]}" for name in sets]
-    axis.set(xscale="log", xlabel="test MAE over that of qallegro, equal time of training on one core", ylim=(len(sets) - 0.5, -0.7))
+    axis.set(xscale="log", xlabel="test MAE over that of qallegro; times of training in the table", ylim=(len(sets) - 0.5, -0.7))
     axis.set_yticks(range(len(sets)), units)
     axis.xaxis.set_major_formatter("{x:g}")
     axis.grid(which="both", axis="x", alpha=0.25)
