@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save as safetensors_bytes
 from torch import nn
 
+from qallegro.export.exporter import file_weights
 from qallegro.export.forms import Options, in_file_form
 from qallegro.export.record import NOVELTY_FILE, RECORD_FILE, WEIGHTS_FILE, dump_record, make_record
 from qallegro.model.config import ModelConfig
@@ -65,7 +66,7 @@ def write_native_file(
     options = Options(form if config.variant == "allegro_qdi" else "auto")
     in_file = in_file_form(potential, potential, options, [], [], lambda text: None)
     network = in_file.potential.network
-    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items() if name not in drop} | (replace or {})
+    weights = {name: tensor for name, tensor in file_weights(in_file.potential).items() if name not in drop} | (replace or {})
     about = {"provenance": {}, "versions": {}, "samples": [], "verification": {}, "tensors": {}}
     record = make_record(config, kind="torchscript", device="cpu", surrogate=in_file.surrogate, **about) | (record_changes or {})
     with zipfile.ZipFile(path, "w") as archive:

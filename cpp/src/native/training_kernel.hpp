@@ -17,7 +17,8 @@ class TrainingKernel {
  public:
   virtual ~TrainingKernel();
   virtual std::int64_t num_weights() const = 0;
-  virtual void assign(const double *weights) = 0;
+  /// The part of one of `shares` threads, which may run at once.
+  virtual void assign(const double *weights, int share, int shares) = 0;
   /// As `Kernel::evaluate`, without latents.
   virtual void evaluate(const Block &block, std::int64_t first, std::int64_t last, int thread) = 0;
   /// Adds, in the memory of `thread`, the gradient by the weights of sum_i energy_gradient[i] E_i + sum_e direction[e] . dE/dv_e over the
@@ -34,8 +35,8 @@ class TrainingKernel {
   /// sum feature_gradient . features itself.
   virtual void differentiate_features(const Block &block, const double *feature_gradient, const double *direction, double *feature_slopes,
                                       std::int64_t first, std::int64_t last, int thread) = 0;
-  /// Sets `out` (num_weights) to the sum over threads, in their order, and starts again from zero.
-  virtual void take_gradient(double *out) = 0;
+  /// Sets `out` (num_weights) to the sum over threads, in their order, and starts again from zero: the part of one of `shares` threads.
+  virtual void take_gradient(double *out, int share, int shares) = 0;
 };
 
 /// For the instruction set that `instruction_set()` names.

@@ -64,7 +64,7 @@ void TrainingNetwork::differentiate(const double *weights, const TrainingBatch &
     direction = edges_.data();
   }
   share(block, [&](std::int64_t first, std::int64_t last, int thread) { kernel_->differentiate(block, a, direction, first, last, thread); });
-  kernel_->take_gradient(gradient);
+  take_gradient(gradient);
 }
 
 // b . forces + c . virial = sum_e direction[e] . dE/dv_e
@@ -104,15 +104,19 @@ void TrainingNetwork::differentiate_features(const double *weights, const Traini
   share(block, [&](std::int64_t first, std::int64_t last, int thread) {
     kernel_->differentiate_features(block, feature_gradient, direction, feature_slopes, first, last, thread);
   });
-  kernel_->take_gradient(gradient);
+  take_gradient(gradient);
 }
 
 // Between a forward and its backward pass the weights stay as they are.
 void TrainingNetwork::assign(const double *weights) {
   const auto count = static_cast<std::size_t>(num_weights());
   if (assigned_.size() == count && std::memcmp(assigned_.data(), weights, count * sizeof(double)) == 0) return;
-  kernel_->assign(weights);
+  on_threads(threads_, [&](int thread) { kernel_->assign(weights, thread, threads_); });
   assigned_.assign(weights, weights + count);
+}
+
+void TrainingNetwork::take_gradient(double *gradient) {
+  on_threads(threads_, [&](int thread) { kernel_->take_gradient(gradient, thread, threads_); });
 }
 
 Block TrainingNetwork::block_of(const TrainingBatch &batch) {

@@ -54,6 +54,7 @@ class TrainingNetwork {
 
  private:
   void assign(const double *weights);
+  void take_gradient(double *gradient);
   Block block_of(const TrainingBatch &batch);
   void set_directions(const TrainingBatch &batch, const double *b, const double *c);
   template <class Work>

@@ -24,6 +24,7 @@ from qallegro.export.samples import Sample, make_samples
 from qallegro.export.structures import from_frames, from_samples, sample_frames
 from qallegro.model.checkpoint import load_model
 from qallegro.model.potential import EdgeGradients, Potential
+from qallegro.model.readout import PeriodicHead
 from qallegro.whole_file import whole_file
 
 #: --format -> suffix of the file
@@ -105,6 +106,15 @@ def with_dtype(potential: Potential, dtype: str) -> Potential:
     return converted.requires_grad_(False).eval()
 
 
+def file_weights(potential: Potential) -> dict[str, Tensor]:
+    """Tensors of `weights.safetensors`. What divides the features of a head is in their scale: an engine need not know of it."""
+    network = potential.network
+    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    if isinstance(network.readout, PeriodicHead):
+        tensors["readout.feature_scale"] = tensors["readout.feature_scale"] / network.readout.feature_norm
+    return tensors
+
+
 def _write(
     potential: Potential,
     form: InFileForm,
@@ -115,7 +125,7 @@ def _write(
     format: str,
     device: str,
 ) -> Exported:
-    weights = {name: tensor.contiguous() for name, tensor in form.potential.network.state_dict().items()}
+    weights = file_weights(form.potential)
     # Where a form was allowed to deviate, that deviation is the surrogate's affair; the file has to be the form to rounding.
     truth = potential if form.exact else form.potential
     arguments = {

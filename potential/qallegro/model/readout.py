@@ -37,8 +37,9 @@ class PeriodicHead(nn.Module):
     ) -> None:
         super().__init__()
         self.nonlinearity = nonlinearity or "identity"
+        self.feature_norm = feature_norm or 1.0
         # A constant of the map, not its initial weights: steps of an optimizer are then as long, measured in features, for any norm.
-        gain = 1.0 / (feature_norm or 1.0)
+        gain = 1.0 / self.feature_norm
         self.project = Linear(_scalar_widths(config), num_features, gain=gain, dtype=dtype, forward_normalize=config.forward_normalize)
         # The layer is periodic and the features are not bounded: squashed, two of them never give the same angle.
         self.feature_scale = nn.Parameter(torch.full((num_features,), 0.5, dtype=dtype))

@@ -29,14 +29,30 @@ class Packed {
   void assign(const From *w, int in, int out, std::int64_t row_stride, bool transposed) {
     in_ = transposed ? out : in;
     out_ = transposed ? in : out;
-    const int panels = (out_ + panel - 1) / panel;
-    Real *p = weights_.at_least(static_cast<std::size_t>(panels) * panel * (in_ > 0 ? in_ : 1));
-    for (int o = 0; o < out_; ++o)
-      for (int i = 0; i < in_; ++i)
-        p[(static_cast<std::int64_t>(o / panel) * in_ + i) * panel + o % panel] =
-            static_cast<Real>(transposed ? w[o * row_stride + i] : w[i * row_stride + o]);
+    weights_.at_least(static_cast<std::size_t>(panels()) * panel * (in_ > 0 ? in_ : 1));
+    fill(w, row_stride, transposed, 0, panels());
   }
 
+  /// Panels first .. last - 1 from other weights of the same shape.
+  template <class From>
+  void fill(const From *w, std::int64_t row_stride, bool transposed, int first, int last) {
+    for (int p = first; p < last; ++p) {
+      const int o = p * panel, rows = out_ - o < panel ? out_ - o : panel;
+      Real *to = weights_.data() + static_cast<std::int64_t>(p) * in_ * panel;
+      const From *from = w + (transposed ? o * row_stride : o);
+      const std::int64_t next = transposed ? row_stride : 1, along = transposed ? 1 : row_stride;
+      for (int i = 0; i < in_; ++i, to += panel, from += along) {
+        if (rows == panel) {
+#pragma GCC unroll 8
+          for (int r = 0; r < panel; ++r) to[r] = static_cast<Real>(from[r * next]);
+        } else {
+          for (int r = 0; r < rows; ++r) to[r] = static_cast<Real>(from[r * next]);
+        }
+      }
+    }
+  }
+
+  int panels() const { return (out_ + panel - 1) / panel; }
   int in() const { return in_; }
   int out() const { return out_; }
   const Real *panel_of(int o) const { return weights_.data() + static_cast<std::int64_t>(o / panel) * in_ * panel; }

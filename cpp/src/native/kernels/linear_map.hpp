@@ -33,21 +33,41 @@ class LinearMap {
   int in() const { return forward.in(); }
   int out() const { return forward.out(); }
 
-  /// Other weights, (in, out) row-major.
-  void assign(const double *w) {
-    forward.assign(w, in(), out(), out(), false);
-    adjoint.assign(w, in(), out(), out(), true);
+  /// Other weights, (in, out) row-major: the part of one of `shares` threads.
+  void assign(const double *w, int share, int shares) {
+    for (const bool turned : {false, true}) {
+      Packed<Real> &packed = turned ? adjoint : forward;
+      const int panels = packed.panels();
+      packed.fill(w, out(), turned, panels * share / shares, panels * (share + 1) / shares);
+    }
   }
 
   /// Numbers that the gradient takes in a thread's memory: (out, in), rows padded to whole vectors.
   std::int64_t gradient_size() const { return static_cast<std::int64_t>(out()) * padded_in(); }
   void place_gradient(std::int64_t at) { gradient_ = at; }
 
-  /// `to` (in, out) row-major += gradient in a thread's memory.
-  void collect(const Real *memory, double *to) const {
-    const Real *from = memory + gradient_;
-    for (int o = 0; o < out(); ++o)
-      for (int i = 0; i < in(); ++i) to[static_cast<std::int64_t>(i) * out() + o] += from[o * padded_in() + i];
+  /// `to` (in, out) row-major = sum of the gradients in the memory of `threads` threads, in their order, which is cleared: the part of one
+  /// of `shares` threads.
+  template <class MemoryOf>
+  void collect(MemoryOf &&memory_of, int threads, double *to, int share, int shares) const {
+    const int columns = out(), panels = (columns + panel - 1) / panel;
+    const int first = panels * share / shares * panel, end = panels * (share + 1) / shares * panel;
+    const std::int64_t pitch = padded_in();
+    // A few columns at a time: what is written then stays in the cache until it is whole.
+    for (int o = first; o < end && o < columns; o += panel) {
+      const int count = columns - o < panel ? columns - o : panel;
+      for (int thread = 0; thread < threads; ++thread) {
+        Real *from = memory_of(thread) + gradient_ + o * pitch;
+        for (int i = 0; i < in(); ++i) {
+          double *sums = to + static_cast<std::int64_t>(i) * columns + o;
+          if (thread == 0)
+            for (int r = 0; r < count; ++r) sums[r] = from[r * pitch + i];
+          else
+            for (int r = 0; r < count; ++r) sums[r] += from[r * pitch + i];
+        }
+        std::memset(from, 0, sizeof(Real) * count * pitch);
+      }
+    }
   }
 
   /// Adds sum over edges of x g, rows of `x` (in, lanes) and `g` (out, lanes). `lanes` counts numbers in memory.

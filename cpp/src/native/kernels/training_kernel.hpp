@@ -49,20 +49,20 @@ class TrainingBlockKernel final : public TrainingKernel {
 
   std::int64_t num_weights() const override { return num_weights_; }
 
-  void assign(const double *weights) override {
+  void assign(const double *weights, int share, int shares) override {
     NetworkKernel<Real> &network = block_.network();
-    network.radial_network()->assign_frequencies(weights);
+    if (share == 0) network.radial_network()->assign_frequencies(weights);
     weights += num_frequencies_;
     network.visit(
         [&](LinearMap<Real> &map) {
-          map.assign(weights);
+          map.assign(weights, share, shares);
           weights += static_cast<std::int64_t>(map.in()) * map.out();
         },
         [&](int k) {
-          network.track().assign(k, weights);
+          if (share == 0) network.track().assign(k, weights);
           weights += network.track().num_paths(k) * network.track().channels;
         });
-    block_.assign_scales(weights, weights + num_types_);
+    if (share == 0) block_.assign_scales(weights, weights + num_types_);
   }
 
   void evaluate(const Block &block, std::int64_t first, std::int64_t last, int thread) override {
@@ -108,27 +108,23 @@ class TrainingBlockKernel final : public TrainingKernel {
       differentiate_features_of<Values<Real>>(block, feature_gradient, nullptr, nullptr, first, last, gathers_[thread]);
   }
 
-  void take_gradient(double *out) override {
-    for (std::int64_t w = 0; w < num_weights_; ++w) out[w] = 0.0;
-    for (int thread = 0; thread < threads_; ++thread) {
-      Gather &gather = gathers_[thread];
-      double *to = out, *constants = gather.constants.data();
-      for (int n = 0; n < num_frequencies_; ++n) *to++ += constants[n];
-      block_.network().visit(
-          [&](const LinearMap<Real> &map) {
-            map.collect(gather.sink.data(), to);
-            to += static_cast<std::int64_t>(map.in()) * map.out();
-          },
-          [&](int k) {
-            const TensorTrack<Real> &track = block_.network().track();
-            for (int p = 0; p < track.num_paths(k); ++p)
-              for (int u = 0; u < track.channels; ++u) *to++ += gather.layers[k][p * track.stride + u];
-          });
-      for (int t = 0; t < 2 * num_types_; ++t) *to++ += constants[num_frequencies_ + t];
-      std::memset(gather.sink.data(), 0, sizeof(Real) * sink_size_);
-      std::memset(gather.paths.data(), 0, sizeof(Real) * path_size_);
-      std::memset(constants, 0, sizeof(double) * (num_frequencies_ + 2 * num_types_));
-    }
+  void take_gradient(double *out, int share, int shares) override {
+    const auto sink_of = [&](int thread) { return gathers_[thread].sink.data(); };
+    double *to = out;
+    if (share == 0) sum_of_constants(to, 0, num_frequencies_);
+    to += num_frequencies_;
+    block_.network().visit(
+        [&](const LinearMap<Real> &map) {
+          map.collect(sink_of, threads_, to, share, shares);
+          to += static_cast<std::int64_t>(map.in()) * map.out();
+        },
+        [&](int k) {
+          if (share == 0) sum_of_paths(to, k);
+          to += static_cast<std::int64_t>(block_.network().track().num_paths(k)) * block_.network().track().channels;
+        });
+    if (share != 0) return;
+    sum_of_constants(to, num_frequencies_, 2 * num_types_);
+    for (int thread = 0; thread < threads_; ++thread) std::memset(gathers_[thread].paths.data(), 0, sizeof(Real) * path_size_);
   }
 
  private:
@@ -144,6 +140,28 @@ class TrainingBlockKernel final : public TrainingKernel {
       return {{sink.data(), turned.data()}, layers, frequencies ? constants.data() : nullptr};
     }
   };
+  /// `to` = sums over threads of `count` of their constants from `first` on, which are cleared.
+  void sum_of_constants(double *to, int first, int count) {
+    for (int n = 0; n < count; ++n) {
+      to[n] = 0.0;
+      for (int thread = 0; thread < threads_; ++thread) {
+        double &constant = gathers_[thread].constants.data()[first + n];
+        to[n] += constant;
+        constant = 0.0;
+      }
+    }
+  }
+
+  /// `to` (paths, channels) = sums over threads of the gradients of path weights of layer k.
+  void sum_of_paths(double *to, int k) {
+    const TensorTrack<Real> &track = block_.network().track();
+    for (int p = 0; p < track.num_paths(k); ++p)
+      for (int u = 0; u < track.channels; ++u, ++to) {
+        *to = 0.0;
+        for (int thread = 0; thread < threads_; ++thread) *to += gathers_[thread].layers[k][p * track.stride + u];
+      }
+  }
+
   /// Twice the numbers of dynamics an edge: half the edges fit in the cache.
   static constexpr std::int64_t most_edges = 64;
 
