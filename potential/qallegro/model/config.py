@@ -64,6 +64,12 @@ class HiddenMLPConfig(_Strict):
         return value
 
 
+FeatureNorm = Annotated[
+    float | None,
+    Field(gt=0.0, description="features are divided by it; if not given by their root mean square before training where that is above 1"),
+]
+
+
 class QDIConfig(_Strict):
     """Allegro+QDI: linear map to the circuit's features, circuit, fully connected layer, then `readout_mlp`."""
 
@@ -72,9 +78,7 @@ class QDIConfig(_Strict):
     nonlinearity: Nonlinearity | None = Field("silu", description="activation after that layer; null: none")
     trainable: bool = Field(True, description="train the angles; false keeps the random ones (a control)")
     freeze_inert: bool = Field(True, description="keep angles that cannot change the output at zero instead of training them")
-    feature_norm: float | None = Field(
-        None, gt=0.0, description="features are divided by it; if not given by their root mean square before training where that is above 1"
-    )
+    feature_norm: FeatureNorm = None
 
 
 class RandomFourierConfig(_Strict):
@@ -85,9 +89,7 @@ class RandomFourierConfig(_Strict):
     max_frequency: int = Field(1, ge=1, description="largest frequency of a feature; a circuit that encodes L times reaches L")
     width: int = Field(32, ge=1, description="of the fully connected layer after the cosines")
     nonlinearity: Nonlinearity | None = Field("silu", description="activation after that layer; null: none")
-    feature_norm: float | None = Field(
-        None, gt=0.0, description="features are divided by it; if not given by their root mean square before training where that is above 1"
-    )
+    feature_norm: FeatureNorm = None
 
 
 #: variant -> the section that only this variant has

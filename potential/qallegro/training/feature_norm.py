@@ -50,12 +50,11 @@ def _norm(config: ModelConfig, samples: Sequence[Sample], seed: int) -> float:
         squares += float(rows.square().sum())
         count += int((rows != 0.0).sum())
 
-    handle = potential.network.readout.project.register_forward_hook(add)
+    potential.network.readout.project.register_forward_hook(add)
     with torch.no_grad():
         for sample in samples[:: max(1, -(-len(samples) // _FRAMES))]:
             batch = collate([sample])
             potential.network(batch.types, batch.types[batch.neighbors], batch.edge_vectors)
-    handle.remove()
     rms = math.sqrt(squares / count) if count else 0.0
     # Atoms without any neighbor, or a network that overflows, leave nothing to measure; training says then what is wrong.
     return float(f"{max(1.0, rms):.{_DIGITS}g}") if math.isfinite(rms) else 1.0

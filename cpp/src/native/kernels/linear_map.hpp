@@ -50,7 +50,7 @@ class LinearMap {
   /// of `shares` threads.
   template <class MemoryOf>
   void collect(MemoryOf &&memory_of, int threads, double *to, int share, int shares) const {
-    const int columns = out(), panels = (columns + panel - 1) / panel;
+    const int columns = out(), panels = forward.panels();
     const int first = panels * share / shares * panel, end = panels * (share + 1) / shares * panel;
     const std::int64_t pitch = padded_in();
     // A few columns at a time: what is written then stays in the cache until it is whole.
